@@ -1,0 +1,111 @@
+//===- TegulaAttrs.td - Enums and attributes of tile programs -*- tablegen -*-===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEGULA_DIALECT_TEGULA_IR_TEGULAATTRS_TD
+#define TEGULA_DIALECT_TEGULA_IR_TEGULAATTRS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "tegula/Dialect/Tegula/IR/TegulaDialect.td"
+
+class Tegula_Enum<string name, string summary, list<I32EnumCase> cases>
+    : I32Enum<name, summary, cases> {
+  let cppNamespace = "::tegula";
+}
+class Tegula_EnumAttr<EnumInfo info, string name> : EnumAttr<Tegula_Dialect, info, name>;
+
+class Tegula_Attr<string name, string attrMnemonic> : AttrDef<Tegula_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+// What a kernel may do with an argument. `value` is a scalar.
+def Tegula_Access : Tegula_Enum<"Access", "what a kernel may do with an argument", [
+  I32EnumCase<"Value", 0, "value">, I32EnumCase<"In", 1, "in">,
+  I32EnumCase<"Out", 2, "out">, I32EnumCase<"InOut", 3, "inout">]>;
+
+def Tegula_StreamOrder : Tegula_Enum<"StreamOrder", "the order in which a stream may visit its spans", [
+  I32EnumCase<"up", 0>, I32EnumCase<"down", 1>, I32EnumCase<"any", 2>]>;
+
+def Tegula_GridOrder : Tegula_Enum<"GridOrder", "a hint: the order in which instances are handed out", [
+  I32EnumCase<"linear", 0>, I32EnumCase<"grouped", 1>, I32EnumCase<"heavy_first", 2>]>;
+
+def Tegula_Combine : Tegula_Enum<"Combine", "how a reduction or scan combines two elements", [
+  I32EnumCase<"add", 0>, I32EnumCase<"max", 1>, I32EnumCase<"min", 2>]>;
+def Tegula_CombineAttr : Tegula_EnumAttr<Tegula_Combine, "combine">;
+
+def Tegula_Precision : Tegula_Enum<"Precision", "how products of f32 operands may be formed", [
+  I32EnumCase<"ieee", 0>, I32EnumCase<"tf32", 1>, I32EnumCase<"tf32x3", 2>]>;
+def Tegula_PrecisionAttr : Tegula_EnumAttr<Tegula_Precision, "precision"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Tegula_ExpPolicy : Tegula_Enum<"ExpPolicy", "which unit computes an exponential", [
+  I32EnumCase<"hw", 0>, I32EnumCase<"poly", 1>, I32EnumCase<"mix", 2>]>;
+def Tegula_ExpPolicyAttr : Tegula_EnumAttr<Tegula_ExpPolicy, "exp_policy"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Tegula_StreamOrderAttr : Tegula_EnumAttr<Tegula_StreamOrder, "stream_order">;
+def Tegula_GridOrderAttr : Tegula_EnumAttr<Tegula_GridOrder, "grid_order">;
+
+def Tegula_ArgAttr : Tegula_Attr<"Arg", "arg"> {
+  let summary = "name, access and promises of one kernel or program argument";
+  let description = [{
+    One attribute per argument. `align` promises that the base address is a
+    multiple of that many bytes; `multiples` promises, for each axis, that the
+    stride is a multiple of that many elements (1: nothing is promised). The
+    runtime checks promises before a launch; passes may rely on them.
+
+    ```mlir
+    #tegula.arg<in "q" align 16 multiples [8, 8, 8, 1]>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Tegula_Access>:$access,
+                        StringRefParameter<"the author's name of the argument">:$name,
+                        DefaultValuedParameter<"int64_t", "1">:$align,
+                        OptionalArrayRefParameter<"int64_t">:$multiples);
+  let assemblyFormat = [{
+    `<` $access $name (`align` $align^)? (`multiples` `[` $multiples^ `]`)? `>`
+  }];
+  let genVerifyDecl = 1;
+}
+
+// The schedule of one stream (SCHED.md 2): one row per anchor or fused group.
+def Tegula_ScheduleFlag : Tegula_Enum<"ScheduleFlag", "how an anchor is issued", [
+  I32EnumCase<"pack", 0>, I32EnumCase<"pack_t", 1>, I32EnumCase<"panel", 2>,
+  I32EnumCase<"in_place", 3>, I32EnumCase<"into", 4>, I32EnumCase<"onto", 5>,
+  I32EnumCase<"ahead", 6>, I32EnumCase<"direct", 7>]>;
+
+def Tegula_ScheduleRowAttr : Tegula_Attr<"ScheduleRow", "row"> {
+  let summary = "role, stage, labels and flag of one row of a schedule";
+  let description = [{
+    `labels` name the anchors that the row issues together. `flag` says how,
+    and `amount` carries the flag's number (panel height, pack width, steps
+    ahead; 0 where the flag has none).
+  }];
+  let parameters = (ins StringRefParameter<"role that issues the row">:$role,
+                        "int64_t":$stage,
+                        ArrayRefParameter<"::mlir::StringAttr">:$labels,
+                        OptionalParameter<"std::optional<ScheduleFlag>">:$flag,
+                        DefaultValuedParameter<"int64_t", "0">:$amount);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Tegula_ScheduleAttr : Tegula_Attr<"Schedule", "schedule"> {
+  let summary = "the schedule of one stream, rows in issue order";
+  let description = [{
+    Every anchor of the stream (load, store, dot, exp2, reduce, and the inner
+    ops of structured ops) occurs in exactly one row; the stream's verifier
+    demands it. Materialisation turns rows into structure and drops the
+    attribute: from then on position is the schedule.
+  }];
+  let parameters = (ins ArrayRefParameter<"ScheduleRowAttr">:$rows);
+  let hasCustomAssemblyFormat = 1;
+}
+
+#endif // TEGULA_DIALECT_TEGULA_IR_TEGULAATTRS_TD
