@@ -1,0 +1,130 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The seam between the front end and the compiler: a protocol of four small classes.
+
+The front end hands over MLIR text and gets back a module of compiled kernels. For each kernel and
+each combination of sizes and strides it asks for a *record* once; a launch then passes the record
+and one packed block of bytes. `tegula.runtime` implements the protocol over the C API; tests
+implement it in a few lines.
+
+Packed bytes: one 8-byte little-endian slot per argument of the specialised kernel, in its order.
+A view's slot is its address. A scalar's slot holds f64 as a double, f32 as a float in the low four
+bytes, f16 and bf16 as their bits in the low two bytes, i1 as 0 or 1, other integers and `index` as
+a sign-extended 64-bit integer; unused bytes are 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A range of source text. Lines count from 1, columns from 1; `end_column` is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One message of the compiler. `sites` holds the place and then its call sites, innermost first."""
+
+    severity: str  # "error", "warning", "remark" or "note"
+    message: str
+    sites: tuple[Position, ...] = ()
+    notes: tuple[Diagnostic, ...] = ()
+
+
+class CompileFailed(Exception):
+    """Raised by `Backend.compile` and `Backend.emit`; the front end translates it to the author's lines."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__("; ".join(d.message for d in diagnostics))
+        self.diagnostics = tuple(diagnostics)
+
+
+class LaunchFailed(Exception):
+    """Raised by a launch that is refused (a `require`, an alias, a promise) or that fails while it runs.
+
+    `sites` is the author's place where the runtime knows it.
+    """
+
+    def __init__(self, message: str, sites: tuple[Position, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.sites = sites
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayDesc:
+    """Sizes and strides (in elements) of one array argument; the address comes with each launch."""
+
+    name: str
+    dtype: str
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarDesc:
+    """A scalar argument; its value comes with each launch."""
+
+    name: str
+    dtype: str
+
+
+ArgDesc = ArrayDesc | ScalarDesc
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What changes the code that is made; part of the key of a compiled module."""
+
+    debug_checks: bool = False
+    path: str = "sched"  # "sched": the fast path; "loops": plain scalar loops
+
+
+class Record(Protocol):
+    """A launch whose sizes and strides are fixed. Kept alive by the front end as long as it may run."""
+
+    def launch(self, packed: bytes, threads: int, /) -> None:
+        """Runs the kernel; `threads` 0 means as many as the process may use. Raises LaunchFailed.
+
+        Called from several threads at once; `packed` is not kept.
+        """
+        ...
+
+
+class CompiledKernel(Protocol):
+    """One kernel of a module."""
+
+    def prepare(self, args: Sequence[ArgDesc], /) -> Record:
+        """Lays out the launch for these arguments, one descriptor per argument of the kernel."""
+        ...
+
+
+class Module(Protocol):
+    """A compiled module."""
+
+    def kernel(self, name: str, /) -> CompiledKernel:
+        """The kernel of that name; the front end asks only for kernels it has put in."""
+        ...
+
+
+class Backend(Protocol):
+    """A compiler and its runtime."""
+
+    def compile(self, text: str, target: str, options: Options, /) -> Module:
+        """Compiles MLIR text (generic form, with locations) for a target such as "native"."""
+        ...
+
+    def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
+        """The program at a level: "tegula", "sched", "loops", "llvm" or "asm"."""
+        ...
