@@ -83,6 +83,23 @@ def Tegula_RequireOp : Tegula_Op<"require"> {
   let hasVerifier = 1;
 }
 
+def Tegula_CheckOp : Tegula_Op<"check", [MemoryEffects<[MemWrite]>]> {
+  let summary = "a run-time condition whose breach is a program error";
+  let description = [{
+    What a narrowing by loaded data or an all-scalar load promises, and only a
+    run can know: `0 <= lo <= hi <= size`. Where the condition is false the
+    instance stops here and the launch raises the message; targets that do not
+    check say so. C1: stands inside a grid.
+
+    ```mlir
+    tegula.check %inside, "q[q0:q1]: 0 <= q0 <= q1 <= TQ does not hold"
+    ```
+  }];
+  let arguments = (ins I1:$condition, StrAttr:$message);
+  let assemblyFormat = "$condition `,` $message attr-dict";
+  let hasVerifier = 1;
+}
+
 def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "the instances of a kernel, independent and in any order";

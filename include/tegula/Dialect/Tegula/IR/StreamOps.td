@@ -21,7 +21,8 @@ def Tegula_StreamOp : Tegula_Op<"stream", [
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>,
     DeclareOpInterfaceMethods<LoopLikeOpInterface,
         ["getLoopInductionVars", "getLoopLowerBounds", "getLoopUpperBounds",
-         "getLoopSteps", "getInitsMutable", "getYieldedValuesMutable", "getLoopResults"]>]> {
+         "getLoopSteps", "getInitsMutable", "getRegionIterArgs", "getYieldedValuesMutable",
+         "getLoopResults"]>]> {
   let summary = "a loop over spans of an index space, with carried values";
   let description = [{
     Visits the spans starting at lo, lo + step, ... below hi; the first block

@@ -1,0 +1,49 @@
+//===----------------------------------------------------------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEGULA_DIALECT_TEGULA_IR_TEGULA_H
+#define TEGULA_DIALECT_TEGULA_IR_TEGULA_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/RegionKindInterface.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "tegula/Dialect/Tegula/IR/TegulaDialect.h.inc"
+#include "tegula/Dialect/Tegula/IR/TegulaEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "tegula/Dialect/Tegula/IR/TegulaAttrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "tegula/Dialect/Tegula/IR/TegulaTypes.h.inc"
+#include "tegula/Dialect/Tegula/IR/TegulaInterfaces.h.inc"
+#define GET_OP_CLASSES
+#include "tegula/Dialect/Tegula/IR/TegulaOps.h.inc"
+
+namespace tegula {
+
+/// Access of the kernel argument that `view` is, or is narrowed from; nothing
+/// where the origin is no kernel argument (workspace, a value of another op).
+std::optional<Access> getViewAccess(mlir::Value view);
+
+/// The kernel argument that `view` is narrowed from, through subviews and casts,
+/// or null.
+mlir::BlockArgument getViewArgument(mlir::Value view);
+
+} // namespace tegula
+
+#endif // TEGULA_DIALECT_TEGULA_IR_TEGULA_H

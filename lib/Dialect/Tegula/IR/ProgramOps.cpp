@@ -1,0 +1,355 @@
+//===- ProgramOps.cpp - Programs, kernels, grids -===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tegula/Dialect/Tegula/IR/Tegula.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace tegula;
+
+//===----------------------------------------------------------------------===//
+// Arguments of kernels and programs
+//===----------------------------------------------------------------------===//
+
+/// Parses `(in %q: type align 16 multiples [8, 1], %scale: f32)`.
+static ParseResult parseArguments(OpAsmParser &parser,
+                                  SmallVectorImpl<OpAsmParser::Argument> &arguments,
+                                  SmallVectorImpl<Attribute> &attrs) {
+  auto parseOne = [&]() -> ParseResult {
+    SMLoc loc = parser.getCurrentLocation();
+    Access access = Access::Value;
+    StringRef word;
+    if (succeeded(parser.parseOptionalKeyword(&word, {"in", "out", "inout"})))
+      access = *symbolizeAccess(word);
+    OpAsmParser::Argument &argument = arguments.emplace_back();
+    int64_t align = 1;
+    SmallVector<int64_t> multiples;
+    if (parser.parseArgument(argument, /*allowType=*/true))
+      return failure();
+    if (succeeded(parser.parseOptionalKeyword("align")) && parser.parseInteger(align))
+      return failure();
+    if (succeeded(parser.parseOptionalKeyword("multiples")) &&
+        parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+          return parser.parseInteger(multiples.emplace_back());
+        }))
+      return failure();
+    if (parser.parseOptionalLocationSpecifier(argument.sourceLoc))
+      return failure();
+    auto emitError = [&] { return parser.emitError(loc); };
+    auto attr = ArgAttr::getChecked(function_ref<InFlightDiagnostic()>(emitError),
+                                    parser.getContext(), access,
+                                    argument.ssaName.name.drop_front(), align,
+                                    ArrayRef<int64_t>(multiples));
+    if (!attr)
+      return failure();
+    attrs.push_back(attr);
+    return success();
+  };
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne);
+}
+
+static void printArguments(OpAsmPrinter &printer, Block &block, ArrayAttr attrs) {
+  printer << "(";
+  llvm::interleaveComma(llvm::zip(block.getArguments(), attrs), printer, [&](auto pair) {
+    auto [argument, attr] = pair;
+    auto arg = cast<ArgAttr>(attr);
+    if (arg.getAccess() != Access::Value)
+      printer << stringifyAccess(arg.getAccess()) << " ";
+    printer.printRegionArgument(argument);
+    if (arg.getAlign() != 1)
+      printer << " align " << arg.getAlign();
+    if (!arg.getMultiples().empty()) {
+      printer << " multiples [";
+      llvm::interleaveComma(arg.getMultiples(), printer);
+      printer << "]";
+    }
+  });
+  printer << ")";
+}
+
+template <typename OpTy>
+static ParseResult parseSymbolWithArguments(OpAsmParser &parser, OperationState &result) {
+  auto &properties = result.getOrAddProperties<typename OpTy::Properties>();
+  StringAttr name;
+  SmallVector<OpAsmParser::Argument> arguments;
+  SmallVector<Attribute> attrs;
+  if (parser.parseSymbolName(name) || parseArguments(parser, arguments, attrs))
+    return failure();
+  properties.sym_name = name;
+  properties.args = parser.getBuilder().getArrayAttr(attrs);
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
+    return failure();
+  return parser.parseRegion(*result.addRegion(), arguments);
+}
+
+template <typename OpTy>
+static void printSymbolWithArguments(OpAsmPrinter &printer, OpTy op) {
+  printer << " ";
+  printer.printSymbolName(op.getSymName());
+  printArguments(printer, op.getBody().front(), op.getArgs());
+  printer.printOptionalAttrDictWithKeyword(op->getAttrs(), {"sym_name", "args"});
+  printer << " ";
+  printer.printRegion(op.getBody(), /*printEntryBlockArgs=*/false);
+}
+
+template <typename OpTy>
+static void nameArguments(OpTy op, Region &region, OpAsmSetValueNameFn setName) {
+  if (region.empty() || region.getNumArguments() != op.getArgs().size())
+    return;
+  for (auto [argument, attr] : llvm::zip(region.getArguments(), op.getArgs()))
+    setName(argument, cast<ArgAttr>(attr).getName());
+}
+
+/// C1 and C2 of kernels and programs.
+template <typename OpTy>
+static LogicalResult verifyArguments(OpTy op) {
+  Block &block = op.getBody().front();
+  ArrayAttr args = op.getArgs();
+  if (args.size() != block.getNumArguments())
+    return op.emitOpError() << "has " << block.getNumArguments() << " arguments but "
+                            << args.size() << " argument attributes";
+  llvm::StringSet<> names;
+  for (auto [argument, attr] : llvm::zip(block.getArguments(), args)) {
+    auto arg = cast<ArgAttr>(attr);
+    if (!names.insert(arg.getName()).second)
+      return op.emitOpError() << "has two arguments named '" << arg.getName() << "'";
+    auto view = dyn_cast<MemRefType>(argument.getType());
+    if (arg.getAccess() == Access::Value) {
+      if (!argument.getType().isIntOrIndexOrFloat())
+        return op.emitOpError() << "argument '" << arg.getName()
+                                << "' is a view: say 'in', 'out' or 'inout'";
+      continue;
+    }
+    if (!view)
+      return op.emitOpError() << "argument '" << arg.getName() << "' is '"
+                              << stringifyAccess(arg.getAccess()) << "' but no view: "
+                              << argument.getType();
+    if (!arg.getMultiples().empty() &&
+        static_cast<int64_t>(arg.getMultiples().size()) != view.getRank())
+      return op.emitOpError() << "argument '" << arg.getName() << "' has rank "
+                              << view.getRank() << " but " << arg.getMultiples().size()
+                              << " stride multiples";
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  return parseSymbolWithArguments<KernelOp>(parser, result);
+}
+
+void KernelOp::print(OpAsmPrinter &printer) { printSymbolWithArguments(printer, *this); }
+
+void KernelOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
+  nameArguments(*this, region, setName);
+}
+
+LogicalResult KernelOp::verify() { return verifyArguments(*this); }
+
+LogicalResult KernelOp::verifyRegions() {
+  GridOp grid;
+  for (Operation &op : getBody().front().without_terminator()) {
+    if (grid) // C3
+      return op.emitOpError() << "stands after the grid of kernel '" << getSymName()
+                              << "': nothing may follow it";
+    if (auto found = dyn_cast<GridOp>(op)) {
+      grid = found;
+      continue;
+    }
+    // C4: the launch part runs on the host, where views have no data.
+    if (!isMemoryEffectFree(&op) && !isa<RequireOp>(op))
+      return op.emitOpError() << "is not allowed in the launch part of kernel '" << getSymName()
+                              << "': only sizes, strides and scalars are known there";
+  }
+  if (!grid)
+    return emitOpError() << "'" << getSymName() << "' has no grid";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// GridOp
+//===----------------------------------------------------------------------===//
+
+ParseResult GridOp::parse(OpAsmParser &parser, OperationState &result) {
+  Builder &builder = parser.getBuilder();
+  auto &properties = result.getOrAddProperties<Properties>();
+  SmallVector<OpAsmParser::Argument> ids;
+  SmallVector<OpAsmParser::UnresolvedOperand> extents;
+  SmallVector<int64_t> steps;
+  if (parser.parseArgumentList(ids, OpAsmParser::Delimiter::Paren) || parser.parseKeyword("to") ||
+      parser.parseOperandList(extents, OpAsmParser::Delimiter::Paren) ||
+      parser.resolveOperands(extents, builder.getIndexType(), result.operands) ||
+      parser.parseKeyword("step") ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] {
+        return parser.parseInteger(steps.emplace_back());
+      }))
+    return failure();
+  for (OpAsmParser::Argument &id : ids)
+    id.type = builder.getIndexType();
+  properties.steps = builder.getDenseI64ArrayAttr(steps);
+  if (succeeded(parser.parseOptionalKeyword("order"))) {
+    StringRef word;
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseKeyword(&word))
+      return failure();
+    std::optional<GridOrder> order = symbolizeGridOrder(word);
+    if (!order)
+      return parser.emitError(loc, "unknown grid order '") << word << "'";
+    properties.order = GridOrderAttr::get(builder.getContext(), *order);
+    int64_t group = 0;
+    if (*order == GridOrder::grouped) {
+      if (parser.parseInteger(group))
+        return failure();
+      properties.group = builder.getI64IntegerAttr(group);
+    }
+  }
+  if (succeeded(parser.parseOptionalKeyword("resident")))
+    properties.resident = builder.getUnitAttr();
+  if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
+    return failure();
+  return parser.parseRegion(*result.addRegion(), ids);
+}
+
+void GridOp::print(OpAsmPrinter &printer) {
+  printer << " (";
+  llvm::interleaveComma(getBody().getArguments(), printer,
+                        [&](BlockArgument id) { printer.printOperand(id); });
+  printer << ") to (" << getExtents() << ") step (";
+  llvm::interleaveComma(getSteps(), printer);
+  printer << ")";
+  if (getOrder() != GridOrder::linear) {
+    printer << " order " << stringifyGridOrder(getOrder());
+    if (getOrder() == GridOrder::grouped)
+      printer << " " << getGroup();
+  }
+  if (getResident())
+    printer << " resident";
+  printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
+                                           {"steps", "order", "group", "resident"});
+  printer << " ";
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+void GridOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
+  for (BlockArgument id : region.getArguments())
+    setName(id, "id");
+}
+
+LogicalResult GridOp::verify() {
+  size_t rank = getExtents().size();
+  if (rank == 0) // C1
+    return emitOpError("needs at least one extent");
+  if (getSteps().size() != rank)
+    return emitOpError() << "has " << rank << " extents but " << getSteps().size() << " steps";
+  if (getBody().getNumArguments() != rank)
+    return emitOpError() << "has " << rank << " extents but " << getBody().getNumArguments()
+                         << " block arguments";
+  for (int64_t step : getSteps()) // C2
+    if (step < 1)
+      return emitOpError() << "needs positive steps, got " << step;
+  for (BlockArgument id : getBody().getArguments())
+    if (!id.getType().isIndex())
+      return emitOpError() << "block arguments must be index, got " << id.getType();
+  if (getOrder() == GridOrder::grouped && static_cast<int64_t>(getGroup()) < 1) // C3
+    return emitOpError() << "order grouped needs a positive group, got "
+                         << static_cast<int64_t>(getGroup());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// RequireOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult RequireOp::verify() {
+  if (!isa<KernelOpInterface, ProgramOp, VariantOp>((*this)->getParentOp())) // C1
+    return emitOpError("stands outside a launch part or program: the host cannot check it");
+  return success();
+}
+
+LogicalResult CheckOp::verify() {
+  if (!(*this)->getParentOfType<GridOp>()) // C1
+    return emitOpError("stands outside a grid: use tegula.require in a launch part");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ProgramOp and what it holds
+//===----------------------------------------------------------------------===//
+
+ParseResult ProgramOp::parse(OpAsmParser &parser, OperationState &result) {
+  return parseSymbolWithArguments<ProgramOp>(parser, result);
+}
+
+void ProgramOp::print(OpAsmPrinter &printer) { printSymbolWithArguments(printer, *this); }
+
+void ProgramOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
+  nameArguments(*this, region, setName);
+}
+
+LogicalResult ProgramOp::verify() { return verifyArguments(*this); }
+
+/// Bodies of programs and variants hold host arithmetic, workspace, launches.
+static LogicalResult verifyProgramBody(Block &block, StringRef what) {
+  for (Operation &op : block.without_terminator())
+    if (!isMemoryEffectFree(&op) && !isa<RequireOp, WorkspaceOp, LaunchOp, VariantOp>(op))
+      return op.emitOpError() << "is not allowed in a " << what;
+  return success();
+}
+
+LogicalResult ProgramOp::verifyRegions() { // C2
+  return verifyProgramBody(getBody().front(), "program");
+}
+
+LogicalResult VariantOp::verify() {
+  for (Operation &op : getBody().front().without_terminator())
+    if (isa<VariantOp>(op)) // C1
+      return op.emitOpError("stands inside another variant");
+  if (!isa<YieldOp>(getBody().front().getTerminator()))
+    return emitOpError("must end with tegula.yield");
+  return verifyProgramBody(getBody().front(), "variant");
+}
+
+LogicalResult WorkspaceOp::verify() {
+  auto type = cast<MemRefType>(getBuffer().getType());
+  if (!type.getLayout().isIdentity()) // C1
+    return emitOpError() << "must be contiguous, got " << type;
+  if (static_cast<int64_t>(getSizes().size()) != static_cast<int64_t>(type.getNumDynamicDims()))
+    return emitOpError() << "has " << getSizes().size() << " sizes for "
+                         << type.getNumDynamicDims() << " dynamic axes";
+  if (!isa<ProgramOp, VariantOp>((*this)->getParentOp())) // C2
+    return emitOpError("stands outside a program");
+  return success();
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel =
+      symbols.lookupNearestSymbolFrom<KernelOpInterface>(*this, getKernelAttr());
+  if (!kernel) // C1
+    return emitOpError() << "'" << getKernel() << "' names no kernel of this module";
+  Block *block = kernel.getKernelBlock();
+  if (block->getNumArguments() != getOperands().size()) // C2
+    return emitOpError() << "has " << getOperands().size() << " operands but kernel '"
+                         << getKernel() << "' has " << block->getNumArguments() << " arguments";
+  for (auto [i, operand, argument] :
+       llvm::enumerate(getOperands(), block->getArguments())) {
+    if (operand.getType() == argument.getType())
+      continue;
+    if (!memref::CastOp::areCastCompatible(operand.getType(), argument.getType()))
+      return emitOpError() << "operand " << i << " has type " << operand.getType()
+                           << " but argument '"
+                           << cast<ArgAttr>(kernel.getArgAttrs()[i]).getName()
+                           << "' of kernel '" << getKernel() << "' has type "
+                           << argument.getType();
+  }
+  return success();
+}

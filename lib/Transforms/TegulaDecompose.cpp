@@ -1,0 +1,119 @@
+//===- TegulaDecompose.cpp - Structured ops into plain tile ops -===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/Transforms/Patterns.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace tegula {
+#define GEN_PASS_DEF_TEGULADECOMPOSEPASS
+#include "tegula/Transforms/Passes.h.inc"
+} // namespace tegula
+
+using namespace mlir;
+using namespace tegula;
+
+static SmallVector<Value> flatten(ArrayRef<ValueRange> lists) {
+  SmallVector<Value> flat;
+  for (ValueRange values : lists)
+    llvm::append_range(flat, values);
+  return flat;
+}
+
+namespace {
+
+/// %s1 = softmax_update %s0, ..  ->  its meaning, on the parts of %s0
+struct DecomposeOp : OpInterfaceConversionPattern<DecomposableOpInterface> {
+  using OpInterfaceConversionPattern::OpInterfaceConversionPattern;
+
+  LogicalResult matchAndRewrite(DecomposableOpInterface op, ArrayRef<ValueRange> operands,
+                                ConversionPatternRewriter &rewriter) const override {
+    SmallVector<SmallVector<Value>> results;
+    if (failed(op.decompose(rewriter, operands, results)))
+      return rewriter.notifyMatchFailure(op, "has no decomposition");
+    rewriter.replaceOpWithMultiple(op, std::move(results));
+    return success();
+  }
+};
+
+/// stream iter_args(%s = %s0) of states  ->  stream of their parts
+struct ConvertStream : OpConversionPattern<StreamOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(StreamOp op, OneToNOpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    const TypeConverter *converter = getTypeConverter();
+    SmallVector<Type> types;
+    SmallVector<unsigned> counts;
+    for (Type type : op.getResultTypes()) {
+      size_t before = types.size();
+      if (failed(converter->convertType(type, types)))
+        return rewriter.notifyMatchFailure(op, "carries a value of unknown type");
+      counts.push_back(types.size() - before);
+    }
+    // `any` permits one fixed order, and the parts of a state are no longer updated
+    // one by one: from here on the order is `up`.
+    StreamOrder order = op.getOrder() == StreamOrder::any ? StreamOrder::up : op.getOrder();
+    auto stream = StreamOp::create(rewriter, op.getLoc(), types, op.getLo(), op.getHi(),
+                                   op.getStep(), order, op.getLabelAttr(),
+                                   op.getScheduleAttr(), flatten(adaptor.getInitArgs()));
+    rewriter.inlineRegionBefore(op.getBody(), stream.getBody(), stream.getBody().end());
+    if (failed(rewriter.convertRegionTypes(&stream.getBody(), *converter)))
+      return rewriter.notifyMatchFailure(op, "cannot convert the block arguments");
+    SmallVector<ValueRange> results;
+    unsigned offset = 0;
+    for (unsigned count : counts) {
+      results.push_back(stream.getResults().slice(offset, count));
+      offset += count;
+    }
+    rewriter.replaceOpWithMultiple(op, results);
+    return success();
+  }
+};
+
+struct ConvertYield : OpConversionPattern<YieldOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult matchAndRewrite(YieldOp op, OneToNOpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<YieldOp>(op, flatten(adaptor.getValues()));
+    return success();
+  }
+};
+
+struct TegulaDecompose : tegula::impl::TegulaDecomposePassBase<TegulaDecompose> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    TypeConverter converter;
+    converter.addConversion([](Type type) { return type; });
+    converter.addConversion([](SoftmaxType type, SmallVectorImpl<Type> &parts) {
+      llvm::append_range(parts, type.getPartTypes());
+      return success();
+    });
+    ConversionTarget target(*context);
+    target.markUnknownOpDynamicallyLegal(
+        [&](Operation *op) { return !isa<DecomposableOpInterface>(op); });
+    target.addDynamicallyLegalOp<StreamOp>([&](StreamOp op) {
+      return converter.isLegal(op.getResultTypes());
+    });
+    target.addDynamicallyLegalOp<YieldOp>(
+        [&](YieldOp op) { return converter.isLegal(op.getOperandTypes()); });
+    RewritePatternSet patterns(context);
+    patterns.add<DecomposeOp, ConvertStream, ConvertYield>(converter, context);
+    scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns, target);
+    if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
