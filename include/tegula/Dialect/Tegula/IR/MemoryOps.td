@@ -38,7 +38,7 @@ def Tegula_LoadOp : Tegula_Op<"load", [
                        OptionalAttr<StrAttr>:$label);
   let results = (outs Tegula_Tile:$tile);
   let assemblyFormat = [{
-    $view `[` $at `]` (`upto` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))?
+    $view `[` $at `]` (`upto` ` ` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))?
     (`label` $label^)? attr-dict `:` type($view) `->` type($tile)
   }];
   let hasVerifier = 1;
@@ -66,7 +66,7 @@ def Tegula_StoreOp : Tegula_Op<"store", [
                        Variadic<Index>:$at, Variadic<Index>:$upto,
                        OptionalAttr<StrAttr>:$label);
   let assemblyFormat = [{
-    $tile `,` $view `[` $at `]` (`upto` `[` $upto^ `]`)? (`label` $label^)?
+    $tile `,` $view `[` $at `]` (`upto` ` ` `[` $upto^ `]`)? (`label` $label^)?
     attr-dict `:` type($tile) `,` type($view)
   }];
   let hasVerifier = 1;

@@ -28,7 +28,7 @@ def Tegula_SoftmaxInitOp : Tegula_SoftmaxOp<"softmax_init"> {
     ```
   }];
   let results = (outs Tegula_SoftmaxType:$state);
-  let assemblyFormat = "attr-dict `:` type($state)";
+  let assemblyFormat = "attr-dict `:` qualified(type($state))";
 }
 
 def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
@@ -61,7 +61,7 @@ def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
   let assemblyFormat = [{
     $state `,` $x `,` $v (`scale` $scale^ `:` type($scale))? (`mult` $mult^ `:` type($mult))?
     (`policy` $policy^)? (`label` $label^)? attr-dict
-    `:` type($state) `,` type($x) `,` type($v)
+    `:` qualified(type($state)) `,` type($x) `,` type($v)
   }];
   let hasVerifier = 1;
 }
@@ -78,7 +78,7 @@ def Tegula_SoftmaxMergeOp : Tegula_SoftmaxOp<"softmax_merge", [
   }];
   let arguments = (ins Tegula_SoftmaxType:$a, Tegula_SoftmaxType:$b);
   let results = (outs Tegula_SoftmaxType:$result);
-  let assemblyFormat = "$a `,` $b attr-dict `:` type($result)";
+  let assemblyFormat = "$a `,` $b attr-dict `:` qualified(type($result))";
 }
 
 def Tegula_SoftmaxStateOp : Tegula_SoftmaxOp<"softmax_state"> {
@@ -126,7 +126,7 @@ def Tegula_SoftmaxFinishOp : Tegula_SoftmaxOp<"softmax_finish"> {
   }];
   let arguments = (ins Tegula_SoftmaxType:$state);
   let results = (outs Tegula_FloatTile:$out, Tegula_FloatTile:$lse);
-  let assemblyFormat = "$state attr-dict `:` type($state) `->` type($out) `,` type($lse)";
+  let assemblyFormat = "$state attr-dict `:` qualified(type($state)) `->` type($out) `,` type($lse)";
   let hasVerifier = 1;
 }
 
