@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tegula/Dialect/Tegula/IR/KernelSyntax.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -18,10 +19,9 @@ using namespace tegula;
 // Arguments of kernels and programs
 //===----------------------------------------------------------------------===//
 
-/// Parses `(in %q: type align 16 multiples [8, 1], %scale: f32)`.
-static ParseResult parseArguments(OpAsmParser &parser,
-                                  SmallVectorImpl<OpAsmParser::Argument> &arguments,
-                                  SmallVectorImpl<Attribute> &attrs) {
+ParseResult tegula::parseArguments(OpAsmParser &parser,
+                                   SmallVectorImpl<OpAsmParser::Argument> &arguments,
+                                   SmallVectorImpl<Attribute> &attrs) {
   auto parseOne = [&]() -> ParseResult {
     SMLoc loc = parser.getCurrentLocation();
     Access access = Access::Value;
@@ -55,7 +55,7 @@ static ParseResult parseArguments(OpAsmParser &parser,
   return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne);
 }
 
-static void printArguments(OpAsmPrinter &printer, Block &block, ArrayAttr attrs) {
+void tegula::printArguments(OpAsmPrinter &printer, Block &block, ArrayAttr attrs) {
   printer << "(";
   llvm::interleaveComma(llvm::zip(block.getArguments(), attrs), printer, [&](auto pair) {
     auto [argument, attr] = pair;
@@ -99,41 +99,37 @@ static void printSymbolWithArguments(OpAsmPrinter &printer, OpTy op) {
   printer.printRegion(op.getBody(), /*printEntryBlockArgs=*/false);
 }
 
-template <typename OpTy>
-static void nameArguments(OpTy op, Region &region, OpAsmSetValueNameFn setName) {
-  if (region.empty() || region.getNumArguments() != op.getArgs().size())
+void tegula::nameArguments(Region &region, ArrayAttr args, OpAsmSetValueNameFn setName) {
+  if (region.empty() || region.getNumArguments() != args.size())
     return;
-  for (auto [argument, attr] : llvm::zip(region.getArguments(), op.getArgs()))
+  for (auto [argument, attr] : llvm::zip(region.getArguments(), args))
     setName(argument, cast<ArgAttr>(attr).getName());
 }
 
-/// C1 and C2 of kernels and programs.
-template <typename OpTy>
-static LogicalResult verifyArguments(OpTy op) {
-  Block &block = op.getBody().front();
-  ArrayAttr args = op.getArgs();
+// C1 and C2 of kernels and programs.
+LogicalResult tegula::verifyArguments(Operation *op, Block &block, ArrayAttr args) {
   if (args.size() != block.getNumArguments())
-    return op.emitOpError() << "has " << block.getNumArguments() << " arguments but "
+    return op->emitOpError() << "has " << block.getNumArguments() << " arguments but "
                             << args.size() << " argument attributes";
   llvm::StringSet<> names;
   for (auto [argument, attr] : llvm::zip(block.getArguments(), args)) {
     auto arg = cast<ArgAttr>(attr);
     if (!names.insert(arg.getName()).second)
-      return op.emitOpError() << "has two arguments named '" << arg.getName() << "'";
+      return op->emitOpError() << "has two arguments named '" << arg.getName() << "'";
     auto view = dyn_cast<MemRefType>(argument.getType());
     if (arg.getAccess() == Access::Value) {
       if (!argument.getType().isIntOrIndexOrFloat())
-        return op.emitOpError() << "argument '" << arg.getName()
+        return op->emitOpError() << "argument '" << arg.getName()
                                 << "' is a view: say 'in', 'out' or 'inout'";
       continue;
     }
     if (!view)
-      return op.emitOpError() << "argument '" << arg.getName() << "' is '"
+      return op->emitOpError() << "argument '" << arg.getName() << "' is '"
                               << stringifyAccess(arg.getAccess()) << "' but no view: "
                               << argument.getType();
     if (!arg.getMultiples().empty() &&
         static_cast<int64_t>(arg.getMultiples().size()) != view.getRank())
-      return op.emitOpError() << "argument '" << arg.getName() << "' has rank "
+      return op->emitOpError() << "argument '" << arg.getName() << "' has rank "
                               << view.getRank() << " but " << arg.getMultiples().size()
                               << " stride multiples";
   }
@@ -151,16 +147,20 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
 void KernelOp::print(OpAsmPrinter &printer) { printSymbolWithArguments(printer, *this); }
 
 void KernelOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
-  nameArguments(*this, region, setName);
+  nameArguments(region, getArgs(), setName);
 }
 
-LogicalResult KernelOp::verify() { return verifyArguments(*this); }
+LogicalResult KernelOp::verify() { return verifyArguments(*this, getBody().front(), getArgs()); }
 
 LogicalResult KernelOp::verifyRegions() {
+  return verifyKernelBody(*this, getBody().front(), getSymName());
+}
+
+LogicalResult tegula::verifyKernelBody(Operation *kernel, Block &block, StringRef name) {
   GridOp grid;
-  for (Operation &op : getBody().front().without_terminator()) {
+  for (Operation &op : block.without_terminator()) {
     if (grid) // C3
-      return op.emitOpError() << "stands after the grid of kernel '" << getSymName()
+      return op.emitOpError() << "stands after the grid of kernel '" << name
                               << "': nothing may follow it";
     if (auto found = dyn_cast<GridOp>(op)) {
       grid = found;
@@ -168,11 +168,11 @@ LogicalResult KernelOp::verifyRegions() {
     }
     // C4: the launch part runs on the host, where views have no data.
     if (!isMemoryEffectFree(&op) && !isa<RequireOp>(op))
-      return op.emitOpError() << "is not allowed in the launch part of kernel '" << getSymName()
+      return op.emitOpError() << "is not allowed in the launch part of kernel '" << name
                               << "': only sizes, strides and scalars are known there";
   }
   if (!grid)
-    return emitOpError() << "'" << getSymName() << "' has no grid";
+    return kernel->emitOpError() << "'" << name << "' has no grid";
   return success();
 }
 
@@ -267,8 +267,14 @@ LogicalResult GridOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
-// RequireOp
+// ReturnOp, RequireOp, CheckOp
 //===----------------------------------------------------------------------===//
+
+LogicalResult ReturnOp::verify() {
+  if (!isa<KernelOpInterface, ProgramOp>((*this)->getParentOp())) // C1
+    return emitOpError("ends a kernel or a program, nothing else");
+  return success();
+}
 
 LogicalResult RequireOp::verify() {
   if (!isa<KernelOpInterface, ProgramOp, VariantOp>((*this)->getParentOp())) // C1
@@ -293,10 +299,10 @@ ParseResult ProgramOp::parse(OpAsmParser &parser, OperationState &result) {
 void ProgramOp::print(OpAsmPrinter &printer) { printSymbolWithArguments(printer, *this); }
 
 void ProgramOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
-  nameArguments(*this, region, setName);
+  nameArguments(region, getArgs(), setName);
 }
 
-LogicalResult ProgramOp::verify() { return verifyArguments(*this); }
+LogicalResult ProgramOp::verify() { return verifyArguments(*this, getBody().front(), getArgs()); }
 
 /// Bodies of programs and variants hold host arithmetic, workspace, launches.
 static LogicalResult verifyProgramBody(Block &block, StringRef what) {

@@ -56,15 +56,17 @@ def Tegula_KernelOp : Tegula_Op<"kernel", [
   let hasRegionVerifier = 1;
 }
 
-def Tegula_ReturnOp : Tegula_Op<"return", [Pure, Terminator,
-    ParentOneOf<["KernelOp", "ProgramOp"]>]> {
+def Tegula_ReturnOp : Tegula_Op<"return", [Pure, Terminator]> {
   let summary = "ends a kernel or a program";
   let description = [{
+    C1: stands in a kernel (at any level) or a program.
+
     ```mlir
     tegula.return
     ```
   }];
   let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
 }
 
 def Tegula_RequireOp : Tegula_Op<"require"> {
