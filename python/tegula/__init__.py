@@ -1,0 +1,63 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Tegula: fused tile programs, written in Python. `import tegula as tg`."""
+
+from tegula._frontend.arrays import Spec
+from tegula._frontend.kernel import Kernel, kernel
+from tegula.errors import TegulaError
+from tegula.language.annotations import In, InOut, Opt, Out, const, fn, tile, views
+from tegula.language.control import (
+    barrier,
+    butterfly,
+    expand_bitmap,
+    fft,
+    grid,
+    ifft,
+    low_rank_dot,
+    reduce_store,
+    require,
+    segment_ids,
+    segment_sum,
+    stream,
+    topk_finish,
+    topk_init,
+    topk_update,
+    tril_inverse,
+)
+from tegula.language.dtypes import A, DType, T, U, acc, bf16, f8e4m3, f8e5m2, f16, f32, f64, i1, i8, i32, i64, index, u64
+from tegula.language.elementwise import absolute as abs
+from tegula.language.elementwise import bitcast, cast, maximum, minimum, where
+from tegula.language.math import (
+    LN2,
+    LOG2E,
+    cos,
+    erf,
+    exp,
+    exp2,
+    floor,
+    inf,
+    log,
+    log1p,
+    log2,
+    log_sigmoid,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    sqrt,
+    tanh,
+)
+from tegula.language.memory import Span, cdiv, load, round_down, round_up, span, store
+from tegula.language.shapes import argmax, concat, constant, cumsum, full, iota, zeros
+from tegula.language.structured import (
+    dot,
+    softmax_finish,
+    softmax_init,
+    softmax_merge,
+    softmax_parts,
+    softmax_state,
+    softmax_update,
+)
+from tegula.language.values import Cx, Scalar, State, Tile, View

@@ -1,0 +1,343 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Ops, values and blocks as a trace records them, with typed attributes.
+
+An `Op` is one operation of the program, by its MLIR name. Values are produced by ops or are block
+arguments; the proxies that authors hold (`language/values.py`) are subclasses of `Value`, so a
+recorded operand and the thing an author adds to another are one object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from types import CodeType
+from typing import NamedTuple
+
+from tegula.language.dtypes import DType, index
+
+# The author's frames at one op, innermost first: (code object, offset of the instruction).
+Places = tuple[tuple[CodeType, int], ...]
+
+
+# ---- types
+
+
+class TileType:
+    """A tile: static shape and element type. Interned: compare with `is`."""
+
+    __slots__ = ("dtype", "shape", "text")
+
+    def __init__(self, shape: tuple[int, ...], dtype: DType) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.text = f"tensor<{''.join(f'{n}x' for n in shape)}{dtype.mlir}>"
+
+
+class ScalarType:
+    """A scalar. `u64` and `i64` are two types here and one in IR."""
+
+    __slots__ = ("dtype", "text")
+
+    def __init__(self, dtype: DType) -> None:
+        self.dtype = dtype
+        self.text = dtype.mlir
+
+
+class ViewType:
+    """A strided view of device memory; None stands for a size or stride known at launch."""
+
+    __slots__ = ("dtype", "shape", "strides", "text")
+
+    def __init__(self, shape: tuple[int | None, ...], strides: tuple[int | None, ...], dtype: DType) -> None:
+        self.shape = shape
+        self.strides = strides
+        self.dtype = dtype
+        sizes = "".join(f"{'?' if n is None else n}x" for n in shape)
+        steps = ", ".join("?" if n is None else str(n) for n in strides)
+        # A byte in memory holds one i1.
+        self.text = f"memref<{sizes}{dtype.mlir}, strided<[{steps}], offset: ?>>"
+
+
+class StateType:
+    """A running softmax over `rows` rows and `cols` value columns."""
+
+    __slots__ = ("cols", "dtype", "rows", "text")
+
+    def __init__(self, rows: int, cols: int, dtype: DType) -> None:
+        self.rows = rows
+        self.cols = cols
+        self.dtype = dtype
+        self.text = f"!tegula.softmax<{rows}x{cols}x{dtype.mlir}>"
+
+
+Type = TileType | ScalarType | ViewType | StateType
+
+
+@lru_cache(maxsize=None)
+def tile_type(shape: tuple[int, ...], dtype: DType) -> TileType:
+    """The one type object of this shape and element type."""
+    return TileType(shape, dtype)
+
+
+@lru_cache(maxsize=None)
+def scalar_type(dtype: DType) -> ScalarType:
+    """The one type object of scalars of this element type."""
+    return ScalarType(dtype)
+
+
+@lru_cache(maxsize=None)
+def view_type(shape: tuple[int | None, ...], strides: tuple[int | None, ...], dtype: DType) -> ViewType:
+    """The one type object of views like this."""
+    return ViewType(shape, strides, dtype)
+
+
+@lru_cache(maxsize=None)
+def state_type(rows: int, cols: int, dtype: DType) -> StateType:
+    """The one type object of softmax states like this."""
+    return StateType(rows, cols, dtype)
+
+
+# ---- attributes
+
+
+class Int(NamedTuple):
+    """A 64-bit integer attribute."""
+
+    value: int
+
+
+class Str(NamedTuple):
+    """A string attribute."""
+
+    value: str
+
+
+class Symbol(NamedTuple):
+    """A reference to a kernel of the same module."""
+
+    name: str
+
+
+class Ints(NamedTuple):
+    """A dense array of 64-bit integers."""
+
+    values: tuple[int, ...]
+
+
+class Segments(NamedTuple):
+    """How many operands each operand group has (`operandSegmentSizes`)."""
+
+    sizes: tuple[int, ...]
+
+
+class Unit(NamedTuple):
+    """Present or absent."""
+
+
+class Enum(NamedTuple):
+    """An enum attribute of the tegula dialect; `own` if its format brings its own angle brackets."""
+
+    mnemonic: str
+    case: str
+    own: bool = False
+
+
+class FastMath(NamedTuple):
+    """The liberties an arith or math op may take."""
+
+    flags: str
+
+
+class Number(NamedTuple):
+    """A scalar constant."""
+
+    value: float | int | bool
+    dtype: DType
+
+
+class Splat(NamedTuple):
+    """A tile all of whose elements are one number."""
+
+    value: float | int | bool
+    type: TileType
+
+
+class Dense(NamedTuple):
+    """A tile's elements, row-major, as little-endian bytes (`i1`: one byte each)."""
+
+    data: bytes
+    type: TileType
+
+
+class Arg(NamedTuple):
+    """Access, name and promises of one kernel or program argument."""
+
+    access: str
+    name: str
+    align: int = 1
+    multiples: tuple[int, ...] = ()
+
+
+class Args(NamedTuple):
+    """The arguments of a kernel or program."""
+
+    args: tuple[Arg, ...]
+
+
+Attr = Int | Str | Symbol | Ints | Segments | Unit | Enum | FastMath | Number | Splat | Dense | Args
+Attrs = tuple[tuple[str, Attr], ...]
+
+
+# ---- values, ops, blocks
+
+
+class Value:
+    """An SSA value. `op` is None for a block argument; `block` is the block that it lives in."""
+
+    __slots__ = ("block", "op", "type")
+
+    type: Type
+
+    def __init__(self, type: Type, op: Op | None, block: Block) -> None:
+        self.type = type
+        self.op = op
+        self.block = block
+
+
+class Op:
+    """One recorded operation."""
+
+    __slots__ = ("attrs", "label", "name", "operands", "places", "regions", "results")
+
+    def __init__(
+        self,
+        name: str,
+        operands: Sequence[Value] = (),
+        attrs: Attrs = (),
+        regions: tuple[Block, ...] = (),
+        places: Places = (),
+    ) -> None:
+        self.name = name
+        self.operands = list(operands)
+        self.attrs = attrs
+        self.regions = regions
+        self.places = places
+        self.results: list[Value] = []
+        self.label: str | None = None  # an explicit `label=`, or what naming makes of the place
+
+    def attr(self, name: str) -> Attr | None:
+        """The attribute of that name, if the op has it."""
+        return next((a for n, a in self.attrs if n == name), None)
+
+
+class Block:
+    """A list of ops with arguments. `open` while it is being traced: its values may be used then.
+
+    `known` holds the ops of which equal ones share a value (constants, sizes, index arithmetic).
+    """
+
+    __slots__ = ("args", "kind", "known", "open", "ops", "parent", "places")
+
+    def __init__(self, parent: Block | None = None, kind: str = "", places: Places = ()) -> None:
+        self.args: list[Value] = []
+        self.ops: list[Op] = []
+        self.open = True
+        self.parent = parent
+        self.kind = kind
+        self.places = places
+        self.known: dict[tuple[object, ...], Value] = {}
+
+
+# ---- dead ops
+
+_EFFECTS = frozenset(
+    {"tegula.store", "tegula.require", "memref.store", "tegula.grid", "tegula.launch", "tegula.variant"}
+)
+_TERMINATORS = frozenset({"tegula.yield", "scf.yield", "tegula.return"})
+
+
+def _has_effect(op: Op) -> bool:
+    return op.name in _EFFECTS or any(_has_effect(inner) for block in op.regions for inner in block.ops)
+
+
+def drop_dead(entry: Block) -> None:
+    """Drops ops that have neither effects nor uses, and carried values that nobody reads.
+
+    A carried value goes when neither its result nor its argument is read, apart from what computes
+    its own next value: it is a name that the body happens to assign.
+    """
+    _sweep(entry, set())
+
+
+def _sweep(block: Block, used: set[Value]) -> None:
+    kept: list[Op] = []
+    for op in reversed(block.ops):
+        dead = op.name not in _TERMINATORS and not any(v in used for v in op.results) and not _has_effect(op)
+        if dead:
+            continue
+        if op.name == "tegula.stream":
+            _sweep_stream(op, used)
+        else:
+            if op.name == "scf.if":
+                _drop_results(op, used)
+            for region in op.regions:
+                _sweep(region, used)
+        used.update(op.operands)
+        kept.append(op)
+    block.ops = kept[::-1]
+
+
+def _drop_results(op: Op, used: set[Value]) -> None:
+    """Results of a branch that nobody reads are not yielded."""
+    live = [v in used for v in op.results]
+    op.results = _pick(op.results, live)
+    for region in op.regions:
+        last = region.ops[-1]
+        last.operands = _pick(last.operands, live)
+
+
+def _sweep_stream(op: Op, used: set[Value]) -> None:
+    body = op.regions[0]
+    last = body.ops[-1]
+    before, yielded = body.ops, last.operands
+    live = [v in used for v in op.results]
+    while True:  # a slot is live if its result, or its argument under the live slots, is read
+        trial = set(used)
+        body.ops, last.operands = before, _pick(yielded, live)
+        nested = [(o, list(o.operands), list(o.results), o.regions) for o in _all(before)]
+        _sweep(body, trial)
+        now = [was or arg in trial for was, arg in zip(live, body.args[1:])]
+        if now == live:
+            used.update(trial)
+            break
+        live = now
+        for o, operands, results, regions in nested:
+            o.operands, o.results, o.regions = operands, results, regions
+    last.operands = _pick(yielded, live)
+    op.operands[2:] = _pick(op.operands[2:], live)
+    op.results = _pick(op.results, live)
+    body.args[1:] = _pick(body.args[1:], live)
+
+
+def _pick(values: Sequence[Value], live: Sequence[bool]) -> list[Value]:
+    return [v for v, keep in zip(values, live) if keep]
+
+
+def _all(ops: Sequence[Op]) -> Iterator[Op]:
+    for op in ops:
+        yield op
+        for region in op.regions:
+            yield from _all(region.ops)
+
+
+def walk(op: Op) -> Iterator[Op]:
+    """The op and every op inside it, in program order."""
+    yield op
+    for region in op.regions:
+        for inner in region.ops:
+            yield from walk(inner)
+
+
+INDEX = scalar_type(index)

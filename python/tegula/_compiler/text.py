@@ -1,0 +1,229 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The generic form of MLIR: text that needs no knowledge of any op's own syntax.
+
+`print_module` yields the program twice: with locations, for the compiler, and without, for keys
+and for reading.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tegula._compiler.ops import (
+    Arg,
+    Args,
+    Attr,
+    Dense,
+    Enum,
+    FastMath,
+    Int,
+    Ints,
+    Number,
+    Op,
+    Places,
+    Segments,
+    Splat,
+    Str,
+    Symbol,
+    TileType,
+    Unit,
+    Value,
+)
+from tegula.errors import Site
+from tegula.language.dtypes import DType, f64, i1
+
+Locate = Callable[[Places], list[Site]]
+
+
+class Text(NamedTuple):
+    """A module as text."""
+
+    plain: str
+    located: str
+
+
+# Infinities and NaN have no decimal spelling in MLIR.
+_SPECIAL = {
+    "f64": ("0x7FF0000000000000", "0xFFF0000000000000", "0x7FF8000000000000"),
+    "f32": ("0x7F800000", "0xFF800000", "0x7FC00000"),
+    "f16": ("0x7C00", "0xFC00", "0x7E00"),
+    "bf16": ("0x7F80", "0xFF80", "0x7FC0"),
+}
+
+
+def _number(value: float | int | bool, dtype: DType) -> str:
+    if dtype is i1:
+        return "true" if value else "false"
+    if not dtype.is_float:
+        return str(int(value))
+    value = float(value)
+    if math.isnan(value) or math.isinf(value):
+        plus, minus, nan = _SPECIAL[dtype.name]
+        return nan if math.isnan(value) else plus if value > 0 else minus
+    if dtype is not f64:  # a decimal that rounds to the same f32, short enough to read
+        try:
+            short = repr(float(f"{value:.9g}"))
+            if struct.pack("<f", float(short)) == struct.pack("<f", value):
+                return _point(short)
+        except OverflowError:
+            plus, minus, _ = _SPECIAL[dtype.name]
+            return plus if value > 0 else minus
+    return _point(repr(value))
+
+
+def _point(text: str) -> str:
+    """MLIR wants a point in every float."""
+    return text if "." in text else text.replace("e", ".0e") if "e" in text else text + ".0"
+
+
+def _string(text: str) -> str:
+    out = [c if " " <= c <= "~" and c not in '"\\' else "".join(f"\\{b:02X}" for b in c.encode()) for c in text]
+    return '"' + "".join(out) + '"'
+
+
+def _list(values: tuple[int, ...]) -> str:
+    return ", ".join([str(n) for n in values])
+
+
+def _arg(arg: Arg) -> str:
+    align = f" align {arg.align}" if arg.align != 1 else ""
+    multiples = f" multiples [{_list(arg.multiples)}]" if arg.multiples else ""
+    return f"#tegula.arg<{arg.access} {_string(arg.name)}{align}{multiples}>"
+
+
+def attribute(attr: Attr) -> str:
+    """An attribute as MLIR writes it."""
+    match attr:
+        case Int(value):
+            return f"{value} : i64"
+        case Str(value):
+            return _string(value)
+        case Symbol(name):
+            return f"@{name}"
+        case Ints(values):
+            return f"array<i64: {_list(values)}>" if values else "array<i64>"
+        case Segments(sizes):
+            return f"array<i32: {_list(sizes)}>"
+        case Enum(mnemonic, case, own):
+            return f"#tegula.{mnemonic}<{case}>" if own else f"#tegula<{mnemonic} {case}>"
+        case FastMath(flags):
+            return f"#arith.fastmath<{flags}>"
+        case Number(value, dtype):
+            text = _number(value, dtype)
+            return text if dtype is i1 else f"{text} : {dtype.mlir}"
+        case Splat(value, type):
+            return f"dense<{_number(value, type.dtype)}> : {type.text}"
+        case Dense(data, type):
+            return f"{_dense(data, type)} : {type.text}"
+        case Args(args):
+            return f"[{', '.join([_arg(a) for a in args])}]"
+        case Unit():
+            return ""
+
+
+def _dense(data: bytes, type: TileType) -> str:
+    if type.dtype is not i1:
+        return f'dense<"0x{data.hex().upper()}">'
+
+    # i1 is packed differently from version to version: spelled out.
+    def part(shape: tuple[int, ...], start: int) -> str:
+        if not shape:
+            return "true" if data[start] else "false"
+        step = math.prod(shape[1:])
+        return f"[{', '.join(part(shape[1:], start + i * step) for i in range(shape[0]))}]"
+
+    return f"dense<{part(type.shape, 0)}>"
+
+
+class _Printer:
+    """Numbers values in order of appearance and collects lines and their locations."""
+
+    def __init__(self, locate: Locate) -> None:
+        self.locate = locate
+        self.count = 0
+        self.names: dict[Value, str] = {}
+        self.plain: list[str] = []
+        self.located: list[str] = []
+        self.loc_names: dict[Places, str] = {}
+        self.loc_lines: list[str] = []
+
+    def line(self, text: str, loc: str = "") -> None:
+        self.plain.append(text)
+        self.located.append(text + loc)
+
+    def define(self, value: Value) -> str:
+        name = self.names[value] = f"%{self.count}"
+        self.count += 1
+        return name
+
+    def results(self, op: Op) -> str:
+        if not op.results:
+            return ""
+        if len(op.results) == 1:
+            return f"{self.define(op.results[0])} = "
+        base = f"%{self.count}"
+        self.count += 1
+        for i, v in enumerate(op.results):
+            self.names[v] = f"{base}#{i}"
+        return f"{base}:{len(op.results)} = "
+
+    def properties(self, op: Op) -> str:
+        attrs = op.attrs
+        if op.label is not None and op.attr("label") is None:
+            attrs = (*attrs, ("label", Str(op.label)))
+        if not attrs:
+            return ""
+        parts: list[str] = []
+        for name, attr in attrs:
+            text = attribute(attr)
+            parts.append(f"{name} = {text}" if text else name)
+        return f" <{{{', '.join(parts)}}}>"
+
+    def op(self, op: Op, pad: str) -> None:
+        names = self.names
+        operands = ", ".join([names[v] for v in op.operands])
+        head = f'{pad}{self.results(op)}"{op.name}"({operands}){self.properties(op)}'
+        outs = op.results[0].type.text if len(op.results) == 1 else f"({', '.join([v.type.text for v in op.results])})"
+        tail = f" : ({', '.join([v.type.text for v in op.operands])}) -> {outs}"
+        loc = f" loc({self.loc(op.places)})"
+        if not op.regions:
+            self.line(head + tail, loc)
+            return
+        self.line(head + " ({")
+        for i, block in enumerate(op.regions):
+            if i:
+                self.line(f"{pad}}}, {{")
+            if block.args:
+                self.line(f"{pad}^bb0({', '.join([f'{self.define(a)}: {a.type.text}' for a in block.args])}):")
+            for inner in block.ops:
+                self.op(inner, pad + "  ")
+        self.line(f"{pad}}}){tail}", loc)
+
+    def loc(self, places: Places) -> str:
+        name = self.loc_names.get(places)
+        if name is None:
+            name = self.loc_names[places] = f"#loc{len(self.loc_names)}"
+            self.loc_lines.append(f"{name} = loc({_location(self.locate(places))})")
+        return name
+
+
+def _location(sites: list[Site]) -> str:
+    text = ""
+    for site in reversed(sites):
+        end = f"{site.end_line}:{site.end_column + 1}" if site.end_line != site.line else f":{site.end_column + 1}"
+        here = f"{_string(site.file)}:{site.line}:{site.column + 1} to {end}"
+        text = f"callsite({here} at {text})" if text else here
+    return text or "unknown"
+
+
+def print_module(ops: list[Op], locate: Locate) -> Text:
+    """The ops of a module, one after the other."""
+    printer = _Printer(locate)
+    for op in ops:
+        printer.op(op, "")
+    return Text("\n".join(printer.plain) + "\n", "\n".join(printer.located + printer.loc_lines) + "\n")
