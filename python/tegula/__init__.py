@@ -28,6 +28,7 @@ from tegula.language.control import (
 from tegula.language.dtypes import A, DType, T, U, acc, bf16, f8e4m3, f8e5m2, f16, f32, f64, i1, i8, i32, i64, index, u64
 from tegula.language.elementwise import absolute as abs
 from tegula.language.elementwise import bitcast, cast, maximum, minimum, where
+from tegula.language.grad import grad
 from tegula.language.math import (
     LN2,
     LOG2E,

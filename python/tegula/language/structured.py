@@ -30,7 +30,7 @@ def dot(a: Any, b: Any, acc: Any = None, precision: str = "ieee", label: str | N
         source = _transposed(t)
         if source is not None:
             attrs.append((name, Unit()))
-        operands.append(source or t)
+        operands.append(t if source is None else source)
     if acc is not None:
         _check_acc(acc, shape, dtype)
         operands.append(acc)
