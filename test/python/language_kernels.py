@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # ruff: noqa
 # fmt: off
-"""Every kernel of the language page's section 2, and its example of a program, word for word.
+"""Every kernel of the language page's section 2, word for word.
 
 They are in the page's dense style, and the style checks leave this file alone. Do not edit: a test of
 the language is worth something only as long as these are the page's own kernels.
@@ -486,18 +486,3 @@ def head_probe(x: In[T, "R $D"], w: In[T, "C $CAP $D"], ids: In[i32, "C $CAP"], 
     c, t, d = tg.load(sel, (r, p)), tg.span(CAP), pad16(D)
     y = (tg.load(w[c], (t, d)).to(f32) * tg.load(x, (r, d)).to(f32)[None, :]).sum(axis=1)
     tg.reduce_store(best, (r,), pack_key(y, tg.load(ids[c], (t,))).max(axis=0), op="max", how="atomic")   # id = 0x7fffffff - (key & 0xffffffff)
-
-@tg.program
-def attention(q, k, v, *, scale: float, causal: bool = False):
-    o, lse = tg.empty_like(q, shape=(*q.shape[:3], v.shape[3])), tg.empty(q.shape[:3], A)
-    attention_fwd(q, k, v, o, lse, scale, right=0 if causal else None)
-    return o, tg.save(q, k, v, o, lse)                    # public results, then what the derivative needs
-@attention.backward
-def _(saved, do, *, scale: float, causal: bool = False):
-    q, k, v, o, lse = saved
-    dq, dk, dv, delta = tg.empty_like(q), tg.empty_like(k), tg.empty_like(v), tg.empty_like(lse)
-    row_dot(o, do, delta)
-    args = dict(scale=scale, right=0 if causal else None)
-    attention_dkdv(q, k, v, do, lse, delta, dk, dv, **args)
-    attention_dq(q, k, v, do, lse, delta, dq, **args)
-    return dq, dk, dv

@@ -1,6 +1,7 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# ruff: noqa: F722, F821, UP037
 """The NumPy evaluation runs every kernel of the language page against float64 formulas written apart from it.
 
 Wide: floats are float64 and T is a tag, so a formula either agrees to 1e-12 or is wrong. Rounding: the
@@ -18,7 +19,6 @@ import language_kernels as K
 import ml_dtypes
 import numpy as np
 import pytest
-
 import tegula as tg
 from tegula.errors import (
     AccessError,
@@ -205,14 +205,17 @@ def test_attention_backward(h: Harness, kw: dict[str, Any]) -> None:
     h.close((dl, (do64 * o64).sum(-1)), (dq, rdq), (dk, rdk), (dv, rdv))
 
 
+@pytest.mark.skipif(not hasattr(tg, "program"), reason="programs are not in the front end yet")
 def test_program_and_its_backward() -> None:
+    import language_program as P
+
     h = Harness("f64", True)
     B, H, M, N, D = 2, 4, 19, 23, 20
     q, k, v, do = h.R(B, H, M, D), h.R(B, 2, N, D), h.R(B, 2, N, D), h.R(B, H, M, D)
-    o, saved = h.run(K.attention, q, k, v, scale=0.3, causal=True)
+    o, saved = h.run(P.attention, q, k, v, scale=0.3, causal=True)
     h.close((o, attend(q, k, v, 0.3, right=0)[0]))
     assert len(saved) == 5
-    grads = h.run(K._, saved, do, scale=0.3, causal=True)
+    grads = h.run(P._, saved, do, scale=0.3, causal=True)
     eps = 1e-6
     for which, gradient in enumerate(grads):
         way = h.R(*gradient.shape)
@@ -351,7 +354,13 @@ class Graph:
         mu = np.linspace(0, self.rc, KK)
         self.gamma = float(-0.5 / (mu[1] - mu[0]) ** 2)
         draw = h.rng.standard_normal
-        self.weights = h.t(draw((KK, F)) * 0.5), h.a(draw(F) * 0.3), h.t(draw((F, F)) * 0.5), h.a(draw(F) * 0.3), h.a(mu)
+        self.weights = (
+            h.t(draw((KK, F)) * 0.5),
+            h.a(draw(F) * 0.3),
+            h.t(draw((F, F)) * 0.5),
+            h.a(draw(F) * 0.3),
+            h.a(mu),
+        )
         self.filter = K.Filter(*self.weights)
         self.h, self.ct = h.R(n, F), h.RA(n, F)
         self.n, self.F, self.E = n, F, len(self.src)
@@ -710,7 +719,8 @@ def breaches() -> list[tuple[type[TegulaError], Any, str]]:
         (ControlError, lambda: float(z(1).sum(axis=0)), "cast"),
         (ControlError, lambda: z(2) ** 2, r"\*\*"),
         (StaticError, lambda: z(4)[0], "write 0:1"),
-        (StaticError, lambda: tg.exp2(z(2), policy="fast") if False else tg.dot(z(2, 2), z(2, 2), precision="x"), "precision"),
+        (StaticError, lambda: tg.dot(z(2, 2), z(2, 2), precision="x"), "precision"),
+        (ControlError, lambda: tg.exp2(z(2), policy="fast"), "policy"),
     ]
 
 

@@ -3,6 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What an author tests an operator with: an eager evaluation of kernels, and a check against an oracle."""
 
-from .numpy_language import Evaluation, evaluate
+from tegula.testing.numpy_language import Evaluation, evaluate
 
 __all__ = ["Evaluation", "evaluate"]

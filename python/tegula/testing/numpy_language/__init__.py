@@ -8,6 +8,6 @@ the running softmax and segments, `views` memory; `language` puts them together 
 `tegula`, `rebind` runs an author's function over those names, `binding` and `evaluation` launch.
 """
 
-from .evaluation import Evaluation, evaluate
+from tegula.testing.numpy_language.evaluation import Evaluation, evaluate
 
 __all__ = ["Evaluation", "evaluate"]

@@ -11,21 +11,22 @@ import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
-from ...errors import LaunchError
-from ...language.annotations import Access, Dim, ScalarSpec, Static, ViewSpec, evaluate, group_of
-from ...language.dtypes import BY_NAME, DType, DTypeVar
-from .numerics import Array, Numerics, dtype_of_array, memory_dtype
-from .values import Index, Tile, as_scalar
-from .views import View
+from tegula.errors import LaunchError
+from tegula.language.annotations import Access, Dim, ScalarSpec, Static, ViewSpec, evaluate, group_of
+from tegula.language.dtypes import BY_NAME, DType, DTypeVar
+from tegula.testing.numpy_language.numerics import Array, Numerics, dtype_of_array, memory_dtype
+from tegula.testing.numpy_language.values import Index, Tile, as_scalar
+from tegula.testing.numpy_language.views import View
 
 
 def as_array(x: Any, what: str) -> Array:
     """A NumPy array over the caller's memory: of an array, a CPU tensor of PyTorch, or anything with DLPack."""
     if isinstance(x, np.ndarray):
-        return x
+        return typed("Array", x)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(x, torch.Tensor):
         tensor = x.detach()
@@ -137,7 +138,9 @@ class Binder:
     def _dtype(self, a: _Array) -> DType:
         found = dtype_of_array(a.data)
         if found is None:
-            raise LaunchError(f"{self.name}: argument '{a.name}' holds {a.data.dtype}, which the language does not have")
+            raise LaunchError(
+                f"{self.name}: argument '{a.name}' holds {a.data.dtype}, which the language does not have"
+            )
         return found
 
     def _bind_sizes(self, arrays: list[_Array]) -> None:

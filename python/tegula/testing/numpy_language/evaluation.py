@@ -14,16 +14,17 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
-from ...errors import KernelError, LaunchError
-from ...language.dtypes import BY_NAME, DType
-from .binding import Binder, as_array, host_types, is_kernel
-from .language import GridReached, Instance, Language, Launch
-from .numerics import Numerics, dtype_of_array
-from .rebind import Rebinder, is_launchable
-from .values import Index, Tile
+from tegula.errors import KernelError, LaunchError
+from tegula.language.dtypes import BY_NAME, DType
+from tegula.testing.numpy_language.binding import Binder, as_array, host_types, is_kernel
+from tegula.testing.numpy_language.language import GridReached, Instance, Language, Launch
+from tegula.testing.numpy_language.numerics import Array, Numerics, dtype_of_array
+from tegula.testing.numpy_language.rebind import Rebinder, is_launchable
+from tegula.testing.numpy_language.values import Index, Tile
 
 
 def _no_types() -> Mapping[str, DType | str]:
@@ -64,7 +65,7 @@ class Evaluation:
         def tile(x: Any) -> Any:
             if not isinstance(x, np.ndarray | list):
                 return x
-            data = np.asarray(x)
+            data: Array = np.asarray(typed("Any", x))
             dtype = dtype_of_array(data)
             if dtype is None:
                 raise LaunchError(f"an argument holds {data.dtype}, which the language does not have")
@@ -72,7 +73,8 @@ class Evaluation:
 
         def array(x: Any) -> Any:
             if isinstance(x, tuple | list):
-                return type(x)(array(v) for v in x)
+                items = [array(v) for v in typed("list[Any]", x)]
+                return items if isinstance(x, list) else tuple(items)
             return x.data if isinstance(x, Tile) else x
 
         function = run.rebinder.convert(f)
@@ -117,7 +119,7 @@ class _Run:
 
     def call(self, f: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Launches a kernel or runs a host function."""
-        wrapped: types.FunctionType = f.__wrapped__ if is_launchable(f) else f
+        wrapped: Any = f.__wrapped__ if is_launchable(f) else f
         if isinstance(wrapped, types.FunctionType) and is_kernel(wrapped):
             return self._launch(wrapped, args, named)
         function = self.rebinder.convert(wrapped)

@@ -15,17 +15,27 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast as typed
+from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
-from ...errors import AccessError, ControlError, DTypeError, KernelError, LaunchError, StaticError
-from ...language.annotations import Access
-from ...language.dtypes import A, f32, i32
-from . import math, structured, views
-from .numerics import Array, Numerics, memory_dtype
-from .values import Index, Tile, as_scalar, author_site, concrete, fail, literal, static_size
-from .views import Span
+from tegula.errors import AccessError, ControlError, DTypeError, KernelError, LaunchError, StaticError
+from tegula.language.annotations import Access
+from tegula.language.dtypes import A, f32, i32
+from tegula.testing.numpy_language import math, structured, views
+from tegula.testing.numpy_language.numerics import Array, Numerics, memory_dtype
+from tegula.testing.numpy_language.values import (
+    Index,
+    Tile,
+    as_scalar,
+    author_site,
+    concrete,
+    fail,
+    literal,
+    static_size,
+)
+from tegula.testing.numpy_language.views import Span
 
 
 class GridReached(BaseException):
@@ -210,7 +220,8 @@ class Language:
 
     def full(self, shape: Any, x: Any, dtype: Any) -> Tile:
         """A tile of one value."""
-        sizes = tuple(static_size(n, "a tile size") for n in (shape if isinstance(shape, tuple | list) else (shape,)))
+        extents = typed("Sequence[Any]", shape) if isinstance(shape, tuple | list) else (shape,)
+        sizes = tuple(static_size(n, "a tile size") for n in extents)
         kind = concrete(dtype, self.numerics)
         number = x.to(kind).data if isinstance(x, Tile) else literal(int(x) if isinstance(x, Index) else x, kind)
         return Tile(np.full(sizes, number), kind, self.numerics)
@@ -320,4 +331,3 @@ def _combine(op: str, place: views.Place, value: Array) -> None:
 def unsupported(name: str) -> ControlError:
     """The error for a name that neither the evaluation nor the package knows."""
     return ControlError(f"the NumPy evaluation has no tegula.{name}", author_site())
-

@@ -12,12 +12,14 @@ from __future__ import annotations
 import math as _math
 from collections.abc import Callable, Iterator
 from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
-from ...errors import ControlError, DTypeError, ShapeError
-from ...language.dtypes import i1
-from .values import (
+from tegula.errors import ControlError, DTypeError, ShapeError
+from tegula.language.dtypes import i1
+from tegula.testing.numpy_language.numerics import Array
+from tegula.testing.numpy_language.values import (
     MAXIMUM,
     MINIMUM,
     Dual,
@@ -41,7 +43,7 @@ Unary = Callable[[Any], Any]
 
 def _sigmoid(x: Any) -> Any:
     e = np.exp(-np.abs(x))  # at most 1: nothing overflows
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)).astype(np.asarray(x).dtype)
+    return np.where(x >= 0, 1.0, e) / (1 + e)
 
 
 def _erf(x: Any) -> Any:
@@ -55,12 +57,13 @@ def _function(name: str, numpy: Unary, slope: Callable[[Any, Any], Any] | None) 
     def apply(x: Any) -> Any:
         if isinstance(x, Dual):
             value = apply(x.value)
-            flat = slope is None or is_zero(x.derivative)
-            return Dual(value, 0 if flat else slope(x.value, value) * x.derivative, x.level)
+            if slope is None or is_zero(x.derivative):
+                return Dual(value, 0, x.level)
+            return Dual(value, slope(x.value, value) * x.derivative, x.level)
         if isinstance(x, Index) or not isinstance(x, Tile | int | float | np.number):
             fail(DTypeError, f"tg.{name} of {type(x).__name__}: it takes a float tile or scalar")
         if not isinstance(x, Tile):  # a number known while tracing
-            return float(numpy(np.float64(x)))
+            return float(numpy(float(typed("Any", x))))
         if not x.dtype.is_float and not (name == "abs" or name == "sign"):
             fail(DTypeError, f"tg.{name} of {x.dtype}: cast to a float first")
         return x.like(numpy(x.wide()))
@@ -132,7 +135,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
         fail(DTypeError, "tg.where of two literals has no dtype: write tg.full for one of them")
     model, (a, b) = operands("tg.where", x, y)
     shape = stretched(condition.shape, *(t.shape for t in (x, y) if isinstance(t, Tile)))
-    return model.like(np.broadcast_to(np.where(condition.data, a, b), shape))
+    chosen = typed("Array", np.where(condition.data, a, b))
+    return model.like(np.broadcast_to(chosen, shape))
 
 
 def grad_with(levels: Iterator[int]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

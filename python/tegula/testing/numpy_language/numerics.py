@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...language.dtypes import BY_NAME, DType, DTypeVar, acc_of
+from tegula.language.dtypes import BY_NAME, DType, DTypeVar, acc_of
 
 try:
     import ml_dtypes

@@ -16,9 +16,10 @@ import functools
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, cast as typed
+from typing import Any
+from typing import cast as typed
 
-from .language import unsupported
+from tegula.testing.numpy_language.language import unsupported
 
 # Functions of these packages never call the language themselves; what is passed to them was rebound before.
 _LIBRARIES = frozenset({"numpy", "scipy", "torch", "ml_dtypes", "pytest", "_pytest", "hypothesis"})
@@ -56,7 +57,9 @@ class _Library(types.ModuleType):
 
 def is_launchable(x: object) -> bool:
     """Whether an object is a kernel or a program of the package."""
-    return type(x).__module__.partition(".")[0] == "tegula" and isinstance(getattr(x, "__wrapped__", None), types.FunctionType)
+    return type(x).__module__.partition(".")[0] == "tegula" and isinstance(
+        getattr(x, "__wrapped__", None), types.FunctionType
+    )
 
 
 def _is_authors(module: str | None) -> bool:
@@ -129,8 +132,8 @@ class Rebinder:
         if type(x) is dict:
             entries = typed("dict[Any, Any]", x)
             pairs = {k: self.convert(v) for k, v in entries.items()}
-            return x if all(pairs[k] is v for k, v in entries.items()) else pairs
-        call = getattr(type(x), "__call__", None)
+            return entries if all(pairs[k] is v for k, v in entries.items()) else pairs
+        call = getattr(typed("type[Any]", type(x)), "__call__", None)
         if isinstance(call, types.FunctionType) and _is_authors(call.__module__):
             return types.MethodType(self.convert(call), x)
         return x

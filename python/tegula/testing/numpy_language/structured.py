@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import AccessError, DTypeError, ShapeError, StaticError
-from ...language.dtypes import DType, acc_of, f32, i8, i32, u64
-from .numerics import Array, Numerics
-from .values import Tile, fail, literal, normal_axis, static_size
-from .views import Span, View
+from tegula.errors import AccessError, DTypeError, ShapeError, StaticError
+from tegula.language.dtypes import DType, acc_of, f32, i8, i32, u64
+from tegula.testing.numpy_language.numerics import Array, Numerics
+from tegula.testing.numpy_language.values import Tile, fail, literal, normal_axis, static_size
+from tegula.testing.numpy_language.views import Span, View
 
 
 def need_tile(x: Any, what: str) -> Tile:
@@ -290,5 +290,3 @@ def expand_bitmap(bits: Any, values: Any, base: int, shape: tuple[int, int]) -> 
                 out[8 * a + bit // 8, 8 * b + bit % 8] = values.data[at]
                 at += 1
     return Tile(out, values.dtype, values.numerics)
-
-

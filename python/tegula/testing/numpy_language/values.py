@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, NoReturn, cast as typed
+from typing import Any, NoReturn
+from typing import cast as typed
 
 import numpy as np
 
-from ...errors import ControlError, DTypeError, ShapeError, Site, StaticError, TegulaError
-from ...language.dtypes import DType, Kind, i1
-from .numerics import Array, Numerics, memory_dtype
+from tegula.errors import ControlError, DTypeError, ShapeError, Site, StaticError, TegulaError
+from tegula.language.dtypes import DType, Kind, i1
+from tegula.testing.numpy_language.numerics import Array, Numerics, memory_dtype
 
 _HERE = str(Path(__file__).parent)
 
@@ -43,9 +44,7 @@ def author_site() -> tuple[Site, ...]:
             at = frame.f_lasti // 2
             line, end, column, end_column = positions[at] if at < len(positions) else (frame.f_lineno, None, 0, 0)
             line = line or frame.f_lineno
-            sites.append(
-                Site(code.co_filename, line, column or 0, end or line, end_column or 0, code.co_name)
-            )
+            sites.append(Site(code.co_filename, line, column or 0, end or line, end_column or 0, code.co_name))
         frame = frame.f_back
     return tuple(sites)
 
@@ -104,7 +103,7 @@ def static_size(n: object, what: str) -> int:
         fail(StaticError, f"{what} must be an integer, got {type(n).__name__}")
     if n < 1:
         fail(ShapeError, f"{what} is {n}: a tile size is at least 1")
-    return int(n)
+    return int(typed("int", n))
 
 
 class Domain(Enum):
@@ -289,7 +288,9 @@ class Tile(Value):
             if k is None:
                 continue
             if not isinstance(k, slice):
-                fail(StaticError, "a tile is indexed by None and static slices only: write 0:1 to keep an axis of size 1")
+                fail(
+                    StaticError, "a tile is indexed by None and static slices only: write 0:1 to keep an axis of size 1"
+                )
             if axis >= len(self.shape):
                 fail(ShapeError, f"too many slices for a tile of rank {len(self.shape)}")
             cut = typed("slice[Any, Any, Any]", k)
@@ -464,7 +465,7 @@ def dtype_of(x: Any) -> DType:
 def literal(x: Any, dtype: DType) -> Any:
     """A Python number beside a value of `dtype`, checked: literals take the tile's dtype."""
     if isinstance(x, np.generic):
-        x = x.item()
+        x = typed("Any", x).item()
     if isinstance(x, bool):
         if dtype is not i1:
             fail(DTypeError, f"a bool beside {dtype}: cast explicitly")
@@ -484,7 +485,7 @@ def literal(x: Any, dtype: DType) -> Any:
         if not dtype.is_float:
             fail(DTypeError, f"the float {x!r} beside {dtype}: cast explicitly")
         return x
-    fail(DTypeError, f"{type(x).__name__} is no operand of a tile")
+    fail(DTypeError, f"{typed('type[Any]', type(x)).__name__} is no operand of a tile")
 
 
 def stretched(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -593,4 +594,3 @@ def as_scalar(x: Any, dtype: DType, numerics: Numerics) -> Any:
     if dtype.is_float:
         return Tile(np.asarray(float(x)), dtype, numerics)
     return bool(x) if dtype is i1 else Index(x)
-

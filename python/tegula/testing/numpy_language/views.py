@@ -11,15 +11,16 @@ write the same one are found out.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast as typed
+from typing import Any
+from typing import cast as typed
 
 import numpy as np
 
-from ...errors import AccessError, DTypeError, ShapeError, StaticError
-from ...language.annotations import Access
-from ...language.dtypes import DType, i1, i32
-from .numerics import Array, Numerics
-from .values import Index, Tile, Value, as_scalar, fail, literal, static_size
+from tegula.errors import AccessError, DTypeError, ShapeError, StaticError
+from tegula.language.annotations import Access
+from tegula.language.dtypes import DType, i1, i32
+from tegula.testing.numpy_language.numerics import Array, Numerics
+from tegula.testing.numpy_language.values import Index, Tile, Value, as_scalar, fail, literal, static_size
 
 
 class Span:
