@@ -67,6 +67,7 @@ macro(tegula_tablegen td target)
   set(_outputs ${ARGN})
   while(_outputs)
     list(POP_FRONT _outputs _out _generator)
+    string(REPLACE " " ";" _generator "${_generator}") # "-gen-pass-decls -name=X"
     mlir_tablegen(${_out} ${_generator} -I ${CMAKE_SOURCE_DIR}/include -I ${MLIR_INCLUDE_DIRS})
   endwhile()
   add_public_tablegen_target(${target})

@@ -13,6 +13,7 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Transforms/Passes.h"
@@ -25,6 +26,7 @@ int main(int argc, char **argv) {
 
   mlir::registerAllPasses();
   tegula::registerPasses();
+  tegula::registerConversionPasses();
 
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Tegula optimizer driver\n", registry));

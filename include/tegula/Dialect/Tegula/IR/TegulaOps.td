@@ -9,6 +9,7 @@
 #ifndef TEGULA_DIALECT_TEGULA_IR_TEGULAOPS_TD
 #define TEGULA_DIALECT_TEGULA_IR_TEGULAOPS_TD
 
+include "tegula/Dialect/Tegula/IR/EntryOps.td"
 include "tegula/Dialect/Tegula/IR/ProgramOps.td"
 include "tegula/Dialect/Tegula/IR/MemoryOps.td"
 include "tegula/Dialect/Tegula/IR/StreamOps.td"

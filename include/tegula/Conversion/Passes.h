@@ -1,0 +1,25 @@
+//===- Passes.h - Passes that change the dialect mix ----------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEGULA_CONVERSION_PASSES_H
+#define TEGULA_CONVERSION_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace tegula {
+
+#define GEN_PASS_DECL
+#include "tegula/Conversion/Passes.h.inc"
+
+/// Registers the passes of lib/Conversion: `registerConversionPasses`.
+#define GEN_PASS_REGISTRATION
+#include "tegula/Conversion/Passes.h.inc"
+
+} // namespace tegula
+
+#endif // TEGULA_CONVERSION_PASSES_H
