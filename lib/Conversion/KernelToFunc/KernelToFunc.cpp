@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tegula/Conversion/Passes.h"
+#include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Runtime/HostABI.h"
 
@@ -186,10 +187,10 @@ LogicalResult KernelOutliner::verifyLowered() {
                                 << type << ", which the argument block cannot hold";
   }
   WalkResult result = grid.getBody().walk([&](Operation *op) {
-    if (!isa<TegulaDialect>(op->getDialect()) || isa<CheckOp>(op) ||
-        op == grid.getBody().front().getTerminator())
+    if (!isa_and_nonnull<TegulaDialect, sched::SchedDialect>(op->getDialect()) ||
+        isa<CheckOp>(op) || op == grid.getBody().front().getTerminator())
       return WalkResult::advance();
-    op->emitOpError() << "is still at the tile level in kernel '" << kernel.getKernelName()
+    op->emitOpError() << "is still at the tile or scheduled level in kernel '" << kernel.getKernelName()
                       << "': lower it first, for instance with --tegula-to-loops";
     return WalkResult::interrupt();
   });

@@ -5,7 +5,7 @@ tegula.kernel @tile(out %y: memref<?xf32>, %v: f32) {
   %n = memref.dim %y, %c0 : memref<?xf32>
   tegula.grid (%i) to (%n) step (64) {
     %t = tensor.splat %v : tensor<64xf32>
-    // expected-error @+1 {{is still at the tile level in kernel 'tile': lower it first, for instance with --tegula-to-loops}}
+    // expected-error @+1 {{is still at the tile or scheduled level in kernel 'tile': lower it first, for instance with --tegula-to-loops}}
     tegula.store %t, %y[%i] : tensor<64xf32>, memref<?xf32>
     tegula.yield
   }
