@@ -138,7 +138,8 @@ def _excerpt(site: Site, head: str) -> list[str]:
 def _render(message: str, sites: tuple[Site, ...], notes: tuple[Note, ...]) -> str:
     out = [f"error: {message}"]
     for i, site in enumerate(sites):
-        out += _excerpt(site, f"  called from {site.function}," if i else " -->")
+        caller = f"  called from {site.function}," if site.function else "  called from"
+        out += _excerpt(site, caller if i else " -->")
     for note in notes:
         out.append(f"note: {note.text}")
         if note.site is not None:

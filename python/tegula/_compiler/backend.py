@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -128,3 +129,14 @@ class Backend(Protocol):
     def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
         """The program at a level: "tegula", "sched", "loops", "llvm" or "asm"."""
         ...
+
+
+@lru_cache(maxsize=1)
+def default_backend() -> Backend:
+    """The compiler of this installation: `tegula.runtime.backend()`, which loads the library.
+
+    Called on the first compile, never on import. The import is late for the same reason.
+    """
+    from tegula.runtime import backend
+
+    return backend()

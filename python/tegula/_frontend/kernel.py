@@ -5,27 +5,142 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, overload
+from typing import Any, NoReturn, overload
 
-from tegula._frontend.signature import Bound, Signature, bind, signature_of
+from tegula._compiler.backend import (
+    ArgDesc,
+    ArrayDesc,
+    Backend,
+    CompiledKernel,
+    CompileFailed,
+    Diagnostic,
+    LaunchFailed,
+    Position,
+    ScalarDesc,
+    default_backend,
+)
+from tegula._compiler.environment import Environment, environment
+from tegula._frontend.dispatch import THREADS, Dispatch, Prepared, check_scalar, packer, refused
+from tegula._frontend.signature import REQUIRED, Bound, Signature, bind, signature_of
 from tegula._frontend.specialise import Specialised, specialise
+from tegula._frontend.trace import INTERCEPT
+from tegula.errors import CompileError, LaunchError, Note, Site
+from tegula.language.annotations import ViewSpec
+from tegula.language.dtypes import DType
+
+LEVELS = ("tegula", "generic", "sched", "loops", "llvm", "asm")
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactKey:
+    """What a compiled module depends on; a disk cache can use it as it is."""
+
+    text: str  # SHA-256 of the program without locations
+    environment: Environment
 
 
 class Kernel:
     """A kernel. Call it with arrays; `ir` shows what it becomes."""
 
-    def __init__(self, fn: FunctionType, repeatable: bool = False) -> None:
+    def __init__(self, fn: FunctionType, repeatable: bool = False, backend: Backend | None = None) -> None:
         self.fn = fn
         self.name = fn.__name__
         self.repeatable = repeatable
         self.signature: Signature = signature_of(fn)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
+        self.__qualname__ = fn.__qualname__
         self.__module__ = fn.__module__
         self.__wrapped__ = fn
+        self._backend = backend
         self._specialised: dict[tuple[Any, ...], Specialised] = {}
+        self._compiled: dict[ArtifactKey, CompiledKernel] = {}
+        self._dispatch = Dispatch(self.signature, self._miss)
+        self._call = self._dispatch.call
+
+    def on(self, backend: Backend) -> Kernel:
+        """The same kernel, compiled and run by another backend."""
+        return Kernel(self.fn, self.repeatable, backend)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            self._call(*args, **kwargs)
+        except TypeError as e:
+            # Arguments that do not fit the parameters; binding says which.
+            if e.__traceback__ is not None and e.__traceback__.tb_next is None:
+                bind(self.signature, args, kwargs)
+            raise
+
+    def clear(self) -> None:
+        """Forgets all specialisations: globals that they had frozen are read again."""
+        self._dispatch.cache.clear()
+        self._specialised.clear()
+        self._compiled.clear()
+
+    # -- what a call needs when the generated function does not know it
+
+    def _miss(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        positional = [p.name for p in self.signature.parameters if not p.keyword_only]
+        given = {n: v for n, v in (*zip(positional, args), *kwargs.items()) if v is not REQUIRED}
+        intercept = INTERCEPT.get()
+        if intercept is not None:
+            intercept.launch(self, (), given)
+            return
+        bound = bind(self.signature, (), given)
+        self._check_grad(bound)
+        prepared = self.prepare(bound)
+        self._dispatch.keep(key, prepared)
+        words = [
+            bound.arrays[name].array.address if name in bound.arrays else bound.scalars[name]
+            for name, _ in self._present(bound)
+        ]
+        try:
+            prepared.launch(prepared.pack(*words), THREADS.get())
+        except LaunchFailed as e:
+            raise refused(e) from None
+
+    def _check_grad(self, bound: Bound) -> None:
+        needy = [b.name for b in bound.arrays.values() if b.array.needs_grad]
+        torch = sys.modules.get("torch")
+        if needy and torch is not None and torch.is_grad_enabled():
+            raise LaunchError(
+                f"{self.name}: '{needy[0]}' requires grad, and this kernel has no backward: call it under "
+                "torch.no_grad(), or detach the tensor"
+            )
+
+    def _present(self, bound: Bound) -> list[tuple[str, bool]]:
+        """(name, is a view) of each argument of the specialised kernel."""
+        return [
+            (name, isinstance(spec, ViewSpec))
+            for name, spec in self.signature.arguments
+            if name in bound.arrays or name in bound.scalars
+        ]
+
+    def prepare(self, bound: Bound) -> Prepared:
+        """The launch for what a call has bound: traced, compiled and laid out."""
+        found = self.specialise(bound)
+        descs: list[ArgDesc] = []
+        slots: list[DType | None] = []
+        for name, is_view in self._present(bound):
+            if is_view:
+                array = bound.arrays[name].array
+                descs.append(ArrayDesc(name, array.dtype.name, array.shape, array.strides))
+                slots.append(None)
+            else:
+                dtype = found.scalars[name]
+                check_scalar(self.name, name, dtype, bound.scalars[name])
+                descs.append(ScalarDesc(name, dtype.name))
+                slots.append(dtype)
+        try:
+            record = self.compiled(found).prepare(descs)
+        except LaunchFailed as e:
+            raise refused(e) from None
+        return Prepared(packer(slots), record.launch, record)
 
     def specialise(self, bound: Bound) -> Specialised:
         """The traced form for what a call has bound, from the cache if it is there."""
@@ -34,13 +149,64 @@ class Kernel:
             found = self._specialised[bound.key] = specialise(self.fn, self.signature, bound)
         return found
 
+    def compiled(self, found: Specialised) -> CompiledKernel:
+        """The compiled form of a traced one; equal texts are compiled once."""
+        env = environment()
+        key = ArtifactKey(hashlib.sha256(found.text.plain.encode()).hexdigest(), env)
+        kernel = self._compiled.get(key)
+        if kernel is None:
+            backend = self._backend or default_backend()
+            try:
+                module = backend.compile(found.text.located, env.target, env.options)
+            except CompileFailed as e:
+                _compile_error(e)
+            kernel = self._compiled[key] = module.kernel(self.name)
+        return kernel
+
     def ir(self, level: str, /, *args: Any, locations: bool = False, **kwargs: Any) -> str:
-        """The program for example arguments (arrays, or `tg.Spec`s) at a level: "tegula", "sched", "llvm", "asm"."""
+        """The program for example arguments (arrays, or `tg.Spec`s) at a level.
+
+        "generic" is the text that the front end emits, and needs no compiler; "tegula" is the same
+        in the dialect's own syntax; then "sched", "loops", "llvm" and "asm".
+        """
+        if level not in LEVELS:
+            raise LaunchError(f"{self.name}: level {level!r} is none of {', '.join(LEVELS)}")
         found = self.specialise(bind(self.signature, args, kwargs))
-        return found.text.located if locations else found.text.plain
+        text = found.text.located if locations else found.text.plain
+        if level == "generic":
+            return text
+        env = environment()
+        try:
+            return (self._backend or default_backend()).emit(text, env.target, level, env.options)
+        except CompileFailed as e:
+            _compile_error(e)
 
     def __repr__(self) -> str:
         return f"<tegula kernel {self.name}>"
+
+
+# ---- diagnostics of the compiler, at the author's lines
+
+
+def _site(p: Position) -> Site:
+    return Site(p.file, p.line, max(p.column - 1, 0), p.end_line, max(p.end_column - 1, 0))
+
+
+def _compile_error(failure: CompileFailed) -> NoReturn:
+    raise translate(failure.diagnostics) from None
+
+
+def translate(diagnostics: tuple[Diagnostic, ...]) -> CompileError:
+    """The first error as ours, with its notes; further errors follow as notes."""
+    errors = [d for d in diagnostics if d.severity == "error"] or list(diagnostics)
+    if not errors:
+        return CompileError("the compiler failed without a message")
+    notes: list[Note] = []
+    for i, d in enumerate(errors):
+        if i:
+            notes.append(Note(d.message, _site(d.sites[0]) if d.sites else None))
+        notes += [Note(n.message, _site(n.sites[0]) if n.sites else None) for n in d.notes]
+    return CompileError(errors[0].message, [_site(p) for p in errors[0].sites], notes)
 
 
 @overload

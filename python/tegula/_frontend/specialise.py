@@ -45,18 +45,16 @@ class _Tracer:
         outer = tracing.tracing()
         if outer is not None:
             raise KernelError(f"kernel '{self.fn.__name__}' is traced inside another trace")
-        tracing.start(self.trace)
         try:
-            call = self.arguments()
-            self.sizes()
-            self.body(call)
-            return self.finish()
+            with tracing.in_progress(self.trace):
+                call = self.arguments()
+                self.sizes()
+                self.body(call)
+                return self.finish()
         except TegulaError as failure:
-            # The first error is the one that counts, even if the author's code caught it.
+            # The first error is the one that counts, even if the author's code caught it. Its text
+            # is the traceback.
             raise (self.trace.failed or failure).with_traceback(None) from None
-        finally:
-            self.trace.close()
-            tracing.start(None)
 
     # -- arguments
 

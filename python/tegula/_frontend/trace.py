@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from types import CodeType
-from typing import NoReturn
+from typing import Any, NoReturn, Protocol
 
 from tegula._compiler.ops import Attrs, Block, Op, Places, Value
 from tegula._frontend.rewrite import REWRITES, THUNK
-from tegula.errors import DTypeError, KernelError, Note, ScopeError, Site, TegulaError
+from tegula.errors import ControlError, DTypeError, KernelError, Note, ScopeError, Site, TegulaError
 from tegula.language.dtypes import DType, DTypeVar, acc_of
 
 
@@ -66,6 +67,10 @@ class Trace:
         """Whether the grid is open: before it is the launch part."""
         return self.grid_places is not None
 
+    def launch(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Kernels are not called from kernels."""
+        fail(ControlError, f"kernel '{kernel.name}' called inside a kernel: launches belong to programs")
+
     def close(self) -> None:
         """Ends the trace: nothing of it can be used by another."""
         block: Block | None = self.block
@@ -75,6 +80,17 @@ class Trace:
 
 
 _CURRENT: ContextVar[Trace | None] = ContextVar("tegula_trace", default=None)
+
+
+class Interceptor(Protocol):
+    """What takes launches over while it is set: a trace (which refuses them), or a program being recorded."""
+
+    def launch(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A kernel was called."""
+        ...
+
+
+INTERCEPT: ContextVar[Interceptor | None] = ContextVar("tegula_intercept", default=None)
 
 
 def current() -> Trace:
@@ -90,9 +106,16 @@ def tracing() -> Trace | None:
     return _CURRENT.get()
 
 
-def start(trace: Trace | None) -> None:
-    """Makes it the trace in progress."""
-    _CURRENT.set(trace)
+@contextmanager
+def in_progress(trace: Trace) -> Iterator[None]:
+    """Makes it the trace in progress, and ends it."""
+    current_token, intercept_token = _CURRENT.set(trace), INTERCEPT.set(trace)
+    try:
+        yield
+    finally:
+        trace.close()
+        _CURRENT.reset(current_token)
+        INTERCEPT.reset(intercept_token)
 
 
 # ---- places

@@ -1,0 +1,318 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The call of a kernel: one generated Python function per kernel, unrolled over its parameters.
+
+What it looks up is the *level 0* key: dtype, shape and strides of each array, the low bits of all
+addresses, presence, and static values. The entry is a prepared launch; only addresses and scalars
+are packed per call. All else goes to `slow`, which binds, specialises, compiles and prepares.
+
+For `f(x: In[T, "N"], y: Out[T, "N"], s: Opt[A] = None, *, B: tile = 4)` and NumPy arrays:
+
+    def call(x, y, s=None, *, B=…):
+        rec = key = None
+        if INTERCEPT.get() is None:
+            try:
+                if type(x) is ndarray and type(y) is ndarray and y.flags.writeable:
+                    p0, p1 = x.__array_interface__['data'][0], y.__array_interface__['data'][0]
+                    key = (x.dtype, x.shape, x.strides, y.dtype, y.shape, y.strides, s is None, B, (p0 | p1) & 15)
+                elif … torch …
+                rec = cache.get(key)
+                if rec is not None:
+                    words = [p0, p1]
+                    if s is not None: words.append(s)
+                    packed = rec.pack(*words)
+            except UNUSUAL: rec = None
+        if rec is None: return slow(key, (x, y, s), {'B': B})
+        try: rec.launch(packed, THREADS.get())
+        except LaunchFailed as e: raise refused(e) from None
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tegula._compiler.backend import LaunchFailed, Record
+from tegula._compiler.environment import environment
+from tegula._frontend.signature import REQUIRED, Parameter, Signature, value_key
+from tegula._frontend.trace import INTERCEPT
+from tegula.errors import LaunchError, Site
+from tegula.language.annotations import Access, ScalarSpec, Static, ViewSpec
+from tegula.language.dtypes import DType, Kind, bf16, f16, f32, f64, i1
+
+THREADS: ContextVar[int] = ContextVar("tegula_threads", default=environment().threads)
+
+# Level 0 holds this many prepared launches of a kernel; then it starts again.
+_CAPACITY = 4096
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Launches inside use this many threads. Results do not depend on it."""
+    if count < 1:
+        raise LaunchError(f"{count} threads: at least 1")
+    token = THREADS.set(count)
+    try:
+        yield
+    finally:
+        THREADS.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A launch whose sizes are fixed: how to pack addresses and scalars, and what to call then."""
+
+    pack: Callable[..., bytes]
+    launch: Callable[[bytes, int], None]
+    record: Record
+
+
+# ---- packing
+
+
+def slot(dtype: DType) -> str:
+    """The `struct` format of a scalar in the packed block: eight bytes."""
+    if dtype is f64:
+        return "d"
+    if dtype is f32:
+        return "f4x"
+    if dtype is f16:
+        return "e6x"
+    if dtype is i1:
+        return "?7x"
+    return "Q" if dtype.kind is Kind.UINT or dtype is bf16 else "q"
+
+
+def _bf16_bits(value: float) -> int:
+    bits = int(np.float32(value).view(np.uint32))
+    return 0x7FC0 if value != value else (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+
+
+def packer(slots: list[DType | None]) -> Callable[..., bytes]:
+    """Packs one value per argument; None stands for an address."""
+    form = struct.Struct("<" + "".join("Q" if d is None else slot(d) for d in slots))
+    if not any(d is bf16 for d in slots):
+        return form.pack
+
+    def pack(*values: Any) -> bytes:
+        return form.pack(*[_bf16_bits(v) if d is bf16 else v for d, v in zip(slots, values)])
+
+    return pack
+
+
+def check_scalar(function: str, name: str, dtype: DType, value: Any) -> None:
+    """A LaunchError if the number does not fit the dtype."""
+    whole = isinstance(value, int)
+    if not dtype.is_float and not whole:
+        raise LaunchError(f"{function}: '{name}' is {value!r}, expected an integer ({dtype})")
+    try:
+        packer([dtype])(value)
+    except (struct.error, OverflowError):
+        raise LaunchError(f"{function}: '{name}' is {value!r}, out of range of {dtype}") from None
+
+
+def refused(failure: LaunchFailed) -> LaunchError:
+    """What the runtime refused, as an author's error."""
+    sites = [Site(p.file, p.line, p.column - 1, p.end_line, p.end_column - 1) for p in failure.sites]
+    return LaunchError(failure.message, sites)
+
+
+# ---- the generated function
+
+
+class Dispatch:
+    """The generated function of one kernel with its level 0 cache."""
+
+    def __init__(self, signature: Signature, slow: Callable[..., None]) -> None:
+        self.cache: dict[Any, Prepared] = {}
+        self._slow = slow
+        self._scope: dict[str, Any] = {
+            "INTERCEPT": INTERCEPT,
+            "THREADS": THREADS,
+            "LaunchFailed": LaunchFailed,
+            "UNUSUAL": (TypeError, AttributeError, RuntimeError, OverflowError, struct.error),
+            "cache": self.cache,
+            "ndarray": np.ndarray,
+            "tensors": frozenset[type](),
+            "grad_enabled": _false,
+            "refused": refused,
+            "slow": self.slow,
+            "static": _static_key,
+        }
+        source = _source(signature, self._scope)
+        exec(compile(source, f"<tegula dispatch of {signature.function}>", "exec"), self._scope)
+        self.call: Callable[..., None] = self._scope["call"]
+
+    def slow(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Everything that the generated function does not know."""
+        torch = sys.modules.get("torch")
+        if torch is not None and not self._scope["tensors"] and hasattr(torch, "is_grad_enabled"):
+            self._scope["tensors"] = frozenset({torch.Tensor, torch.nn.Parameter})
+            self._scope["grad_enabled"] = torch.is_grad_enabled
+        self._slow(key, args, kwargs)
+
+    def keep(self, key: Any, prepared: Prepared) -> None:
+        """Enters a prepared launch at level 0."""
+        if key is None:
+            return
+        if len(self.cache) >= _CAPACITY:
+            self.cache.clear()
+        try:
+            self.cache[key] = prepared
+        except TypeError:  # a static value that cannot be hashed: bound afresh on every call
+            pass
+
+
+def _false() -> bool:
+    return False
+
+
+_SIMPLE = frozenset({int, str, bool, float, type(None)})
+
+
+def _static_key(value: Any) -> Any:
+    """`1`, `1.0` and `True` are one key to a dict, and three programs."""
+    kind = type(value)
+    return (kind, value) if kind in _SIMPLE else value_key(value)
+
+
+def _source(signature: Signature, scope: dict[str, Any]) -> str:
+    views: list[tuple[str, ViewSpec]] = []
+    prelude: list[str] = []
+    for p in signature.parameters:
+        for path, spec in p.views.items():
+            name = path.replace(".", "__")
+            if name != path:
+                prelude.append(f"{name} = {path}")
+            views.append((name, spec))
+    head = _parameters(signature, scope)
+    addresses = [f"p{i}" for i in range(len(views))]
+    words = _words(signature, views)
+    tail = _key_tail(signature)
+    low_bits = f"({' | '.join(addresses) or '0'}) & 15"
+    body: list[str] = []
+    for kind in ("numpy", "torch"):
+        body.append(f"{'if' if kind == 'numpy' else 'elif'} {_condition(kind, views)}:")
+        key: list[str] = []
+        for address, (name, spec) in zip(addresses, views):
+            code, part = _one_view(kind, name, spec, address)
+            body.append(f"    {code}")
+            key.append(part)
+        body.append(f"    key = ({', '.join([*key, *tail, low_bits])},)")
+    positional = ", ".join(p.name for p in signature.parameters if not p.keyword_only)
+    keywords = ", ".join(f"{p.name!r}: {p.name}" for p in signature.parameters if p.keyword_only)
+    pad = "\n                "
+    return f"""\
+def call({head}):
+    rec = key = None
+    if INTERCEPT.get() is None:
+        try:
+                {pad.join([*prelude, *body])}
+                if key is not None:
+                    rec = cache.get(key)
+                    if rec is not None:
+                        {words.replace(chr(10), pad + '        ')}
+        except UNUSUAL:
+            rec = None
+    if rec is None:
+        return slow(key, ({positional}{',' if positional else ''}), {{{keywords}}})
+    try:
+        rec.launch(packed, THREADS.get())
+    except LaunchFailed as e:
+        raise refused(e) from None
+"""
+
+
+def _parameters(signature: Signature, scope: dict[str, Any]) -> str:
+    """The author's parameters. Missing ones become MISSING, so that binding can name them."""
+    out: list[str] = []
+    star = False
+    scope["MISSING"] = REQUIRED
+    for p in signature.parameters:
+        if p.keyword_only and not star:
+            out.append("*")
+            star = True
+        default = "MISSING"
+        if p.default is not REQUIRED:
+            default = f"default_{p.name}"
+            scope[default] = p.default
+        out.append(f"{p.name}={default}")
+    return ", ".join(out)
+
+
+def _condition(kind: str, views: list[tuple[str, ViewSpec]]) -> str:
+    tests: list[str] = []
+    for name, spec in views:
+        if kind == "numpy":
+            test = f"type({name}) is ndarray"
+            if spec.access is not Access.IN:
+                test += f" and {name}.flags.writeable"
+        else:
+            test = f"type({name}) in tensors and {name}.is_cpu and not {name}.is_neg()"
+        tests.append(f"({name} is None or {test})" if spec.optional else test)
+    if kind == "torch" and views:
+        grads = " or ".join(
+            f"({n} is not None and {n}.requires_grad)" if s.optional else f"{n}.requires_grad" for n, s in views
+        )
+        tests.append(f"not (({grads}) and grad_enabled())")
+    return " and ".join(tests) or ("True" if kind == "numpy" else "False")
+
+
+def _one_view(kind: str, name: str, spec: ViewSpec, address: str) -> tuple[str, str]:
+    """Statement that reads the address, and the part of the key."""
+    if kind == "numpy":
+        read, part = f"{name}.__array_interface__['data'][0]", f"{name}.dtype, {name}.shape, {name}.strides"
+    else:
+        read, part = f"{name}.data_ptr()", f"{name}.dtype, {name}.shape, {name}.stride()"
+    if spec.optional:
+        return f"{address} = 0 if {name} is None else {read}", f"None if {name} is None else ({part})"
+    return f"{address} = {read}", part
+
+
+def _key_tail(signature: Signature) -> list[str]:
+    out: list[str] = []
+    for p in signature.parameters:
+        if isinstance(p.spec, ScalarSpec) and p.spec.optional:
+            out.append(f"{p.name} is None")
+        elif p.spec is Static.FN:
+            out.append(p.name)
+        elif isinstance(p.spec, Static):
+            out.append(f"static({p.name})")
+    return out
+
+
+def _words(signature: Signature, views: list[tuple[str, ViewSpec]]) -> str:
+    """Statements that pack the addresses and scalars of present arguments."""
+    number = {name: i for i, (name, _) in enumerate(views)}
+    slots: list[tuple[str, str | None]] = []
+    for p in signature.parameters:
+        slots += _slots(p, number)
+    if all(condition is None for _, condition in slots):
+        return f"packed = rec.pack({', '.join(word for word, _ in slots)})"
+    lead = 0
+    while slots[lead][1] is None:
+        lead += 1
+    lines = [f"words = [{', '.join(word for word, _ in slots[:lead])}]"]
+    for word, condition in slots[lead:]:
+        lines.append(f"words.append({word})" if condition is None else f"if {condition}: words.append({word})")
+    return "\n".join([*lines, "packed = rec.pack(*words)"])
+
+
+def _slots(p: Parameter, number: dict[str, int]) -> list[tuple[str, str | None]]:
+    """(value, condition of its presence) of each argument that a parameter stands for."""
+    if isinstance(p.spec, ScalarSpec):
+        return [(p.name, f"{p.name} is not None" if p.spec.optional else None)]
+    out: list[tuple[str, str | None]] = []
+    for path, spec in p.views.items():
+        name = path.replace(".", "__")
+        out.append((f"p{number[name]}", f"{name} is not None" if spec.optional else None))
+    return out
