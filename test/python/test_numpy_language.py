@@ -600,7 +600,8 @@ def test_grad_of_every_function_and_of_grad() -> None:
     x, step = np.array([0.3, 1.7]), 1e-6
     functions = [
         tg.exp, tg.exp2, tg.log, tg.log2, tg.log1p, tg.tanh, tg.erf, tg.sqrt, tg.rsqrt, tg.sin, tg.cos, tg.sigmoid,
-        tg.softplus, tg.log_sigmoid, tg.abs, lambda t: tg.maximum(t, 1.0) * t, lambda t: tg.where(t > 1.0, t * t, 2.0 / t),
+        tg.softplus, tg.log_sigmoid, tg.abs, lambda t: tg.maximum(t, 1.0) * t,
+        lambda t: tg.where(t > 1.0, t * t, 2.0 / t),
         lambda t: (3.0 - t) / (t + 1.0), lambda t: -t * t.to(tg.f64),
     ]  # fmt: skip
     for f in functions:

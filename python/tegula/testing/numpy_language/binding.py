@@ -115,9 +115,8 @@ class Binder:
                 data = as_array(value, f"{self.name}: argument '{full}'")
                 if data.ndim != len(s.dims):
                     dims = " ".join(d.name for d in s.dims)
-                    raise LaunchError(
-                        f"{self.name}: argument '{full}' has rank {data.ndim}, its annotation has {len(s.dims)} axes ({dims})"
-                    )
+                    axes = f"its annotation has {len(s.dims)} axes ({dims})"
+                    raise LaunchError(f"{self.name}: argument '{full}' has rank {data.ndim}, {axes}")
                 yield _Array(full, s, data)
 
     def _bind_types(self, arrays: list[_Array]) -> None:

@@ -89,6 +89,19 @@ class _Here(threading.local):
     inside: bool = False
 
 
+_BOUND = """
+    grid require stream barrier span load store reduce_store full zeros iota constant cast softmax_init topk_init
+    empty empty_like save
+"""
+_STRUCTURED = """
+    dot low_rank_dot argmax cumsum concat softmax_state softmax_update softmax_merge softmax_parts softmax_finish
+    segment_ids segment_sum topk_update topk_finish tril_inverse expand_bitmap
+"""
+_ELEMENTWISE = """
+    exp exp2 log log1p log2 tanh erf sqrt rsqrt sin cos sigmoid softplus log_sigmoid floor sign maximum minimum where
+"""
+
+
 class Language:
     """The constructs of the language; `shuffle` orders instances and `order="any"` streams."""
 
@@ -278,30 +291,14 @@ class Language:
 
     def names(self) -> dict[str, Any]:
         """Every name of `tegula` that means something else while a kernel is evaluated."""
-        bound = {
-            name: getattr(self, name)
-            for name in (
-                "grid", "require", "stream", "barrier", "span", "load", "store", "reduce_store", "full", "zeros", "iota",
-                "constant", "cast", "softmax_init", "topk_init", "empty", "empty_like", "save",
-            )
-        }  # fmt: skip
-        plain: dict[str, Callable[..., Any]] = {
-            name: getattr(structured, name)
-            for name in (
-                "dot", "low_rank_dot", "argmax", "cumsum", "concat", "softmax_state", "softmax_update", "softmax_merge",
-                "softmax_parts", "softmax_finish", "segment_ids", "segment_sum", "topk_update", "topk_finish",
-                "tril_inverse", "expand_bitmap",
-            )
-        }  # fmt: skip
-        functions: dict[str, Callable[..., Any]] = {
-            name: getattr(math, name)
-            for name in (
-                "exp", "exp2", "log", "log1p", "log2", "tanh", "erf", "sqrt", "rsqrt", "sin", "cos", "sigmoid", "softplus",
-                "log_sigmoid", "floor", "sign", "maximum", "minimum", "where",
-            )
-        }  # fmt: skip
         scalars = {"cdiv": cdiv, "round_up": round_up, "round_down": round_down}
-        return bound | plain | functions | scalars | {"abs": math.absolute, "grad": math.grad_with(self._levels)}
+        return (
+            {name: getattr(self, name) for name in _BOUND.split()}
+            | {name: getattr(structured, name) for name in _STRUCTURED.split()}
+            | {name: getattr(math, name) for name in _ELEMENTWISE.split()}
+            | scalars
+            | {"abs": math.absolute, "grad": math.grad_with(self._levels)}
+        )
 
 
 def cdiv(a: int, b: int) -> int:

@@ -164,9 +164,3 @@ def _filled(x: Any, number: float) -> Tile:
     while isinstance(x, Dual):
         x = x.value
     return x.like(np.full_like(x.data, number))
-
-
-__all__ = [
-    "LN2", "LOG2E", "absolute", "cos", "erf", "exp", "exp2", "floor", "grad_with", "log", "log1p", "log2", "log_sigmoid",
-    "maximum", "minimum", "rsqrt", "sigmoid", "sign", "sin", "softplus", "sqrt", "tanh", "where",
-]  # fmt: skip

@@ -133,7 +133,7 @@ class Rebinder:
             entries = typed("dict[Any, Any]", x)
             pairs = {k: self.convert(v) for k, v in entries.items()}
             return entries if all(pairs[k] is v for k, v in entries.items()) else pairs
-        call = getattr(typed("type[Any]", type(x)), "__call__", None)
+        call = vars(typed("type[Any]", type(x))).get("__call__")
         if isinstance(call, types.FunctionType) and _is_authors(call.__module__):
             return types.MethodType(self.convert(call), x)
         return x

@@ -113,7 +113,7 @@ class SoftmaxState:
     """Running maximum [R], sum of weights [R] and weighted values [R, C], relative to the maximum."""
 
     m: Tile
-    l: Tile
+    total: Tile
     acc: Tile
 
 
@@ -124,9 +124,9 @@ def softmax_init(rows: Any, columns: Any, numerics: Numerics, dtype: DType) -> S
     return SoftmaxState(low, low.like(np.zeros(r)), low.like(np.zeros((r, c))))
 
 
-def softmax_state(m: Any, l: Any, acc: Any) -> SoftmaxState:
+def softmax_state(m: Any, total: Any, acc: Any) -> SoftmaxState:
     """A state from its parts."""
-    tm, tl, ta = need_tile(m, "m"), need_tile(l, "l"), need_tile(acc, "acc")
+    tm, tl, ta = need_tile(m, "m"), need_tile(total, "l"), need_tile(acc, "acc")
     if tm.dtype is not tl.dtype or tm.dtype is not ta.dtype:
         fail(DTypeError, f"a softmax state of {tm.dtype}, {tl.dtype} and {ta.dtype}: they are one dtype")
     if len(tm.shape) != 1 or tl.shape != tm.shape or len(ta.shape) != 2 or ta.shape[0] != tm.shape[0]:
@@ -170,7 +170,7 @@ def softmax_update(state: Any, x: Any, v: Any, scale: Any = 1.0, mult: Any = Non
     decay = _exp_difference(st.m.data, m)
     rounded = t.like(p).to(values.dtype)  # l sums p before it is rounded
     acc = dot(rounded, values, st.acc.like(decay[:, None] * st.acc.data))
-    return SoftmaxState(st.m.like(m), st.l.like(decay * st.l.data + p.sum(axis=1)), acc)
+    return SoftmaxState(st.m.like(m), st.total.like(decay * st.total.data + p.sum(axis=1)), acc)
 
 
 def _state(x: Any) -> SoftmaxState:
@@ -188,7 +188,7 @@ def softmax_merge(a: Any, b: Any) -> SoftmaxState:
     p, q = _exp_difference(s.m.data, m), _exp_difference(t.m.data, m)
     return SoftmaxState(
         s.m.like(m),
-        s.l.like(p * s.l.data + q * t.l.data),
+        s.total.like(p * s.total.data + q * t.total.data),
         s.acc.like(p[:, None] * s.acc.data + q[:, None] * t.acc.data),
     )
 
@@ -196,16 +196,16 @@ def softmax_merge(a: Any, b: Any) -> SoftmaxState:
 def softmax_parts(state: Any) -> tuple[Tile, Tile, Tile]:
     """m, l and acc, with the exact maximum."""
     st = _state(state)
-    return st.m, st.l, st.acc
+    return st.m, st.total, st.acc
 
 
 def softmax_finish(state: Any) -> tuple[Tile, Tile]:
     """(acc / l, m + ln l), or (0, -inf) where l is 0."""
     st = _state(state)
-    none = st.l.data == 0  # false for NaN, which stays
-    l = np.where(none, 1, st.l.data).astype(st.l.data.dtype)
-    out = np.where(none[:, None], 0, st.acc.data / l[:, None])
-    return st.acc.like(out), st.m.like(np.where(none, -np.inf, st.m.data + np.log(l)))
+    none = st.total.data == 0  # false for NaN, which stays
+    total = np.where(none, 1, st.total.data).astype(st.total.data.dtype)
+    out = np.where(none[:, None], 0, st.acc.data / total[:, None])
+    return st.acc.like(out), st.m.like(np.where(none, -np.inf, st.m.data + np.log(total)))
 
 
 # Segments.

@@ -1,0 +1,101 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The shipped operators as plain NumPy formulas, written apart from their kernels.
+
+Each takes float64 arrays (or `tegula.testing.rounding.Rounded` ones) and materialises everything:
+they are for comparing, not for speed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def erf(x: Array) -> Array:
+    """The error function, elementwise."""
+    return np.vectorize(math.erf, otypes=[np.float64])(x) + 0 * x  # the sum keeps the class of x
+
+
+ACTIVATIONS = {
+    None: lambda x: x,
+    "gelu": lambda x: 0.5 * x * (1 + erf(x * 0.5**0.5)),
+    "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x * x * x))),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+    "relu": lambda x: np.maximum(x, 0),
+}
+
+
+def visible(m: int, n: int, causal: bool, window: tuple[int | None, int | None] | None) -> NDArray[np.bool_]:
+    """Which of n keys each of m queries sees; the diagonal is aligned to the bottom right."""
+    left, right = window or (None, None)
+    if causal:
+        right = 0 if right is None else min(right, 0)
+    distance = np.arange(n)[None, :] - (np.arange(m)[:, None] + n - m)
+    keep = np.ones((m, n), np.bool_)
+    if left is not None:
+        keep &= distance >= -left
+    if right is not None:
+        keep &= distance <= right
+    return keep
+
+
+def attention(
+    q: Array,
+    k: Array,
+    v: Array,
+    *,
+    scale: float | None = None,
+    causal: bool = False,
+    window: tuple[int | None, int | None] | None = None,
+    softcap: float | None = None,
+    bias: Array | None = None,
+    return_lse: bool = False,
+) -> Any:
+    """softmax(softcap(q·kᵀ·scale) + bias, over the visible keys) · v, and the log of the sum of weights."""
+    groups = q.shape[1] // k.shape[1]
+    k, v = np.repeat(k, groups, axis=1), np.repeat(v, groups, axis=1)
+    s = q @ np.swapaxes(k, -1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
+    if softcap is not None:
+        s = softcap * np.tanh(s / softcap)
+    keep = np.broadcast_to(visible(q.shape[2], k.shape[2], causal, window), s.shape)
+    if bias is not None and bias.dtype == np.bool_:
+        keep = keep & bias
+    elif bias is not None:
+        s = s + bias
+    s = np.where(keep, s, -np.inf)
+    top = s.max(axis=-1, keepdims=True, initial=-np.inf)
+    p = np.exp(s - np.where(np.isneginf(top), 0, top))
+    p = np.where(np.isneginf(s), 0, p)
+    total = p.sum(axis=-1, keepdims=True)
+    none = total == 0
+    o = np.where(none, 0, (p @ v) / np.where(none, 1, total))
+    if not return_lse:
+        return o
+    return o, np.where(none, -np.inf, top + np.log(np.where(none, 1, total)))[..., 0]
+
+
+def matmul(a: Array, b: Array, *, bias: Array | None = None, activation: str | None = None) -> Array:
+    """activation(a·b + bias)."""
+    x = a @ b
+    return ACTIVATIONS[activation](x if bias is None else x + bias)
+
+
+def layer_norm(x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float = 1e-5) -> Array:
+    """(x - mean) / √(variance + eps) · weight + bias, over the last axis."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    y = centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + eps)
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias
+
+
+def rms_norm(x: Array, weight: Array | None = None, *, eps: float = 1e-6) -> Array:
+    """x / √(mean of squares + eps) · weight, over the last axis."""
+    y = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
+    return y if weight is None else y * weight
