@@ -47,4 +47,30 @@ def ConvertAssertToExitPass : Pass<"convert-assert-to-exit", "::mlir::ModuleOp">
                            "::mlir::func::FuncDialect"];
 }
 
+def TegulaToLoopsPass : Pass<"tegula-to-loops", "::mlir::ModuleOp"> {
+  let summary = "the plain meaning of tile programs: scalar loops";
+  let description = [{
+    Every tile becomes a buffer, every tile op a nest of loops over scalars,
+    inside the same kernel and grid. This path is the oracle that faster ones are
+    compared with: it is deliberately plain, and shares no lowering with them.
+    Structured ops have a lowering of their own here; decomposed programs run too.
+
+    * Buffers are allocated where the instance begins and freed where it ends,
+      so streams never allocate.
+    * Every element of a load or store is guarded by its bounds.
+    * 16-bit floats are computed in f32 and rounded to nearest even after each op;
+      bf16 is rounded in integer arithmetic, and conversions from f64 and from
+      integers round once.
+    * A float `dot`, `sum` or scan is accumulated in its result's type, 16-bit
+      ones in f32. `order any` visits upwards.
+    * Integer division by zero gives 0, as in NumPy, and never traps.
+
+    **Requires** verified tile programs. **Guarantees** no tile, no stream and no
+    structured op is left in any kernel. **Fails when** an op takes or gives a tile
+    and has no meaning as scalar loops, or a tile has 8-bit floats.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 #endif // TEGULA_CONVERSION_PASSES_TD

@@ -1,0 +1,178 @@
+//===- Lowering.h - Tiles as buffers, tile ops as loops -===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H
+#define TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H
+
+#include "tegula/Dialect/Tegula/IR/Tegula.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+namespace tegula::loops {
+
+using mlir::ArrayRef;
+using mlir::LogicalResult;
+using mlir::Operation;
+using mlir::SmallVector;
+using mlir::SmallVectorImpl;
+using mlir::Type;
+using mlir::Value;
+using mlir::ValueRange;
+
+/// Memory of one tile-level value: one buffer for a tile, three (m, l, acc) for
+/// a softmax state. A buffer belongs to one value. It is written where the value
+/// is defined (again on every trip of a loop around it) and never in between.
+using Buffers = SmallVector<Value, 3>;
+
+/// True for what lives in buffers: tiles and softmax states.
+bool isTileLevel(Type type);
+
+/// Types of the tiles that a tile-level value consists of.
+SmallVector<mlir::RankedTensorType, 3> getTiles(Type type);
+
+/// Writes loops and scalar arithmetic.
+class LoopBuilder : public mlir::ImplicitLocOpBuilder {
+public:
+  using Indices = ValueRange;
+
+  /// Constants go to the front of `constants`, each once.
+  LoopBuilder(mlir::Location loc, mlir::Block *constants);
+
+  Value constant(mlir::TypedAttr value);
+  Value index(int64_t value);
+  /// The number `value` as a float, integer or index.
+  Value number(Type type, int64_t value);
+  Value minusInfinity(mlir::FloatType type);
+
+  /// `body` for every i in [0, extent).
+  void loop(int64_t extent, llvm::function_ref<void(Value)> body);
+  /// `body` for every point of a box, last axis innermost.
+  void nest(ArrayRef<int64_t> shape, llvm::function_ref<void(Indices)> body);
+  /// A loop over [0, extent) that carries scalars: `body` returns the next ones.
+  SmallVector<Value> fold(int64_t extent, ValueRange start,
+                          llvm::function_ref<SmallVector<Value>(Value, ValueRange)> body);
+  /// `body` where `condition` holds.
+  void when(Value condition, llvm::function_ref<void()> body);
+
+  Value load(Value buffer, Indices at);
+  void store(Value value, Value buffer, Indices at);
+
+  /// The 32-bit float that a 16-bit one stands for; other values as they are.
+  Value widen(Value value);
+  /// `value` as a float of another type, rounded once, to nearest even.
+  Value convertFloat(Value value, mlir::FloatType type);
+  /// An integer as a float, rounded once, to nearest even.
+  Value convertInteger(Value value, mlir::FloatType type, bool isSigned);
+  /// The scalar results of one elementwise op on scalars.
+  SmallVector<Value> apply(Operation *op, ValueRange operands);
+
+  Value add(Value a, Value b);
+  Value sub(Value a, Value b);
+  Value mul(Value a, Value b);
+  /// NaN-propagating on floats, signed on integers, or/and on i1.
+  Value maximum(Value a, Value b);
+  Value minimum(Value a, Value b);
+  Value combine(Combine kind, Value a, Value b);
+  /// x with combine(kind, x, y) = y for every y.
+  Value neutral(Combine kind, Type type);
+  Value exp(Value x);
+  Value select(Value condition, Value a, Value b);
+  Value isEqual(Value a, Value b);
+
+private:
+  Value narrowToOddF32(Value value);
+  Value narrowToBF16(Value value);
+  SmallVector<Value> divide(Operation *op, Value lhs, Value rhs);
+  Operation *recreate(Operation *op, ValueRange operands,
+                      llvm::function_ref<Type(Type)> convert);
+
+  mlir::Block *constants;
+  llvm::DenseMap<mlir::Attribute, Value> known;
+};
+
+/// Type that sums of `type` are kept in: f32 for 16-bit floats, else `type`.
+Type getAccumulator(Type type);
+
+/// Lowers one kernel in place. The functions `lower` below write the loops of one
+/// op at the builder's insertion point; everything about regions is in here.
+class Lowering {
+public:
+  explicit Lowering(KernelOpInterface kernel);
+
+  /// Replaces every tile of the kernel by buffers.
+  LogicalResult run();
+
+  LoopBuilder &builder() { return b; }
+  /// Buffers of a tile-level value that is already lowered.
+  ArrayRef<Value> buffers(Value value) const;
+  /// The buffer of a tile that is already lowered.
+  Value buffer(Value tile) const { return buffers(tile).front(); }
+  /// Gives a tile-level value new buffers.
+  ArrayRef<Value> define(Value value);
+  /// Gives a tile-level value the buffers of others, which are not written while
+  /// `value` lives.
+  void alias(Value value, ArrayRef<Value> existing);
+  /// The insertion point where the instance begins: what is written there runs once.
+  void atEntry(llvm::function_ref<void()> body);
+  /// Copies all elements.
+  void copy(Value from, Value to);
+
+private:
+  mlir::LogicalResult checkTypes();
+  mlir::LogicalResult sinkLaunchTiles();
+  mlir::LogicalResult lowerBlock(mlir::Block &block);
+  mlir::LogicalResult lowerOp(Operation *op);
+  mlir::LogicalResult lowerElementwise(Operation *op);
+  mlir::LogicalResult lowerStream(StreamOp op);
+  mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
+  mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
+  mlir::LogicalResult lowerLoopBody(Operation *op, mlir::Block &body, mlir::scf::ForOp loop,
+                                    Value position, ValueRange inits);
+  void copyAll(ValueRange from, ArrayRef<Value> to);
+  Value allocate(mlir::RankedTensorType type);
+
+  GridOp grid;
+  mlir::Block *launch;
+  LoopBuilder b;
+  /// First op of the instance: buffers are allocated before it.
+  Operation *entry = nullptr;
+  llvm::DenseMap<Value, Buffers> tiles;
+  SmallVector<Value> allocated;
+  /// Ops that are lowered; erased last to first, so that users go before them.
+  SmallVector<Operation *> lowered;
+};
+
+LogicalResult lower(LoadOp op, Lowering &lowering);
+LogicalResult lower(StoreOp op, Lowering &lowering);
+LogicalResult lower(DotOp op, Lowering &lowering);
+LogicalResult lower(ReduceOp op, Lowering &lowering);
+LogicalResult lower(ArgMaxOp op, Lowering &lowering);
+LogicalResult lower(ScanOp op, Lowering &lowering);
+LogicalResult lower(BroadcastOp op, Lowering &lowering);
+LogicalResult lower(TransposeOp op, Lowering &lowering);
+LogicalResult lower(ReshapeOp op, Lowering &lowering);
+LogicalResult lower(ConcatOp op, Lowering &lowering);
+LogicalResult lower(IotaOp op, Lowering &lowering);
+LogicalResult lower(Exp2Op op, Lowering &lowering);
+LogicalResult lower(mlir::arith::ConstantOp op, Lowering &lowering);
+LogicalResult lower(mlir::tensor::SplatOp op, Lowering &lowering);
+LogicalResult lower(mlir::tensor::FromElementsOp op, Lowering &lowering);
+LogicalResult lower(mlir::tensor::ExtractOp op, Lowering &lowering);
+LogicalResult lower(mlir::tensor::ExtractSliceOp op, Lowering &lowering);
+LogicalResult lower(SoftmaxInitOp op, Lowering &lowering);
+LogicalResult lower(SoftmaxUpdateOp op, Lowering &lowering);
+LogicalResult lower(SoftmaxMergeOp op, Lowering &lowering);
+LogicalResult lower(SoftmaxStateOp op, Lowering &lowering);
+LogicalResult lower(SoftmaxPartsOp op, Lowering &lowering);
+LogicalResult lower(SoftmaxFinishOp op, Lowering &lowering);
+
+} // namespace tegula::loops
+
+#endif // TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H

@@ -1,0 +1,86 @@
+//===- MemoryOps.cpp - Loads and stores as guarded loops -===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+using namespace mlir;
+using namespace tegula;
+using namespace tegula::loops;
+
+namespace {
+
+/// The coordinates of a tile in a view, and which of them are in bounds.
+struct Footprint {
+  Footprint(LoopBuilder &b, Value view, ValueRange at, ValueRange upto) : b(b), at(at) {
+    auto type = cast<MemRefType>(view.getType());
+    for (int64_t axis = 0; axis < type.getRank(); ++axis) {
+      Value limit = type.isDynamicDim(axis)
+                        ? memref::DimOp::create(b, view, b.index(axis)).getResult()
+                        : b.index(type.getDimSize(axis));
+      if (!upto.empty())
+        limit = arith::MinSIOp::create(b, limit, upto[axis]);
+      limits.push_back(limit);
+    }
+  }
+
+  /// The coordinates of element `i` of the tile, and whether all are in bounds.
+  std::pair<SmallVector<Value>, Value> locate(ValueRange i) {
+    SmallVector<Value> coords;
+    Value inside;
+    for (auto [start, offset, limit] : llvm::zip(at, i, limits)) {
+      Value coord = b.add(start, offset);
+      Value low = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, coord, b.index(0));
+      Value high = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, coord, limit);
+      Value both = arith::AndIOp::create(b, low, high);
+      inside = inside ? arith::AndIOp::create(b, inside, both).getResult() : both;
+      coords.push_back(coord);
+    }
+    // A view without axes has one element, which is always there.
+    return {coords, inside ? inside : b.number(b.getI1Type(), 1)};
+  }
+
+  LoopBuilder &b;
+  ValueRange at;
+  SmallVector<Value> limits;
+};
+
+} // namespace
+
+/// for i in tile: tile[i] = inside(at + i) ? view[at + i] : pad
+LogicalResult loops::lower(LoadOp op, Lowering &lowering) {
+  LoopBuilder &b = lowering.builder();
+  RankedTensorType type = op.getTile().getType();
+  Value tile = lowering.define(op.getTile()).front();
+  Value pad = op.getPad() ? op.getPad() : b.number(type.getElementType(), 0);
+  Footprint access(b, op.getView(), op.getAt(), op.getUpto());
+  b.nest(type.getShape(), [&](ValueRange i) {
+    auto [coords, inside] = access.locate(i);
+    auto choice = scf::IfOp::create(b, type.getElementType(), inside, /*withElseRegion=*/true);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.thenBlock());
+      scf::YieldOp::create(b, b.load(op.getView(), coords));
+      b.setInsertionPointToStart(choice.elseBlock());
+      scf::YieldOp::create(b, pad);
+    }
+    b.store(choice.getResult(0), tile, i);
+  });
+  return success();
+}
+
+/// for i in tile: if inside(at + i): view[at + i] = tile[i]
+LogicalResult loops::lower(StoreOp op, Lowering &lowering) {
+  LoopBuilder &b = lowering.builder();
+  Value tile = lowering.buffer(op.getTile());
+  Footprint access(b, op.getView(), op.getAt(), op.getUpto());
+  b.nest(op.getTile().getType().getShape(), [&](ValueRange i) {
+    auto [coords, inside] = access.locate(i);
+    b.when(inside, [&, &coords = coords] { b.store(b.load(tile, i), op.getView(), coords); });
+  });
+  return success();
+}
