@@ -23,8 +23,8 @@ setup:
 
 dev release: setup
 	@echo "$@: configuring and building build/$@"
-	@test -f build/$@/build.ninja || cmake --preset $@ >build-$@.log 2>&1 || { cat build-$@.log; rm -f build-$@.log; exit 1; }
-	@rm -f build-$@.log
+	@test build/$@/build.ninja -nt CMakePresets.json || { mkdir -p build && \
+	  cmake --preset $@ >build/configure-$@.log 2>&1 || { cat build/configure-$@.log; exit 1; }; }
 	@ninja -C build/$@
 
 check: setup dev release
@@ -37,5 +37,5 @@ accept: setup dev release
 	@$(PYTHON) utils/accept.py language
 
 bench: setup release
-	@$(PYTHON) benchmarks/cpu/run.py --out build/benchmarks/cpu
-	@$(PYTHON) benchmarks/compile_time/run.py --out build/benchmarks/compile_time
+	@$(PYTHON) -m benchmarks.cpu
+	@$(PYTHON) -m benchmarks.compile_time

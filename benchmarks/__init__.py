@@ -1,0 +1,4 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Benchmarks: each prints a table, writes JSON and draws a plot. ``python -m benchmarks.cpu``, …"""
