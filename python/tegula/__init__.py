@@ -4,7 +4,9 @@
 """Tegula: fused tile programs, written in Python. `import tegula as tg`."""
 
 from tegula._frontend.arrays import Spec
+from tegula._frontend.dispatch import threads
 from tegula._frontend.kernel import Kernel, kernel
+from tegula._frontend.program import Program, empty, empty_like, program, save
 from tegula.errors import TegulaError
 from tegula.language.annotations import In, InOut, Opt, Out, const, fn, tile, views
 from tegula.language.control import (

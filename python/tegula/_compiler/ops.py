@@ -60,6 +60,16 @@ class ViewType:
         self.text = f"memref<{sizes}{dtype.mlir}, strided<[{steps}], offset: ?>>"
 
 
+class DenseViewType:
+    """Row-major memory whose sizes are known at launch: the workspace of a program."""
+
+    __slots__ = ("dtype", "text")
+
+    def __init__(self, rank: int, dtype: DType) -> None:
+        self.dtype = dtype
+        self.text = f"memref<{'?x' * rank}{dtype.mlir}>"
+
+
 class StateType:
     """A running softmax over `rows` rows and `cols` value columns."""
 
@@ -72,7 +82,7 @@ class StateType:
         self.text = f"!tegula.softmax<{rows}x{cols}x{dtype.mlir}>"
 
 
-Type = TileType | ScalarType | ViewType | StateType
+Type = TileType | ScalarType | ViewType | DenseViewType | StateType
 
 
 @lru_cache(maxsize=None)
