@@ -27,4 +27,38 @@ def TegulaDecomposePass : Pass<"tegula-decompose"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SplitStreamsPass : Pass<"tegula-split-streams"> {
+  let summary = "splits streams into unmasked, masked and empty parts";
+  let description = [{
+    Most tiles of a masked stream are not masked: under a causal mask only those
+    on the diagonal are, under a window those at its two ends, at a ragged end
+    the last one. A comparison of tiles that is linear in the stream's position
+    (sums of iotas, splats and constants, through broadcasts) holds for a whole
+    tile from or up to a threshold, which is arithmetic on sizes; so does an
+    `upto` limit of a load or store. The stream becomes up to three streams, at
+    thresholds rounded to visited positions:
+
+    ```
+    %r = stream %n = %lo to %hi step 64 iter_args(%s = %s0) { .. select(%j < %hi, x, -inf) .. }
+    ->
+    %last = %lo + ceil(max(%hi - 63 - %lo, 0) / 64) * 64
+    %h = stream %n = %lo to min(%last, %hi) step 64 iter_args(%s = %s0) { .. x .. }
+    %r = stream %n = %last to %hi step 64 iter_args(%s = %h) { .. select(%j < %hi, x, -inf) .. }
+    ```
+
+    In the middle part the comparisons are constants, and what folds with them
+    and the limits is gone. Comparisons and limits that hold on every trip, or
+    on none, are folded in every part. Where a mask of -inf leaves softmax states as
+    they are, trips whose tiles are masked as a whole are not made at all.
+    Streams of order `up` and `any` run their parts in order, `down` in reverse.
+    Parts keep the stream's label and schedule.
+
+    **Requires** nothing; best after `canonicalize`. **Guarantees** the same
+    results, bit by bit, but that values of a trip that is masked as a whole no
+    longer meet 0 * NaN. **Fails when** nothing: what is not linear stays masked.
+    Run it once: the masked parts would be split again.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 #endif // TEGULA_TRANSFORMS_PASSES_TD

@@ -66,9 +66,10 @@ LogicalResult StoreOp::verify() {
   return success();
 }
 
-/// True where limit i is provably no tighter than the size of axis i.
-static bool isRedundantLimit(Value limit, Value view, int64_t axis) {
+bool tegula::isRedundantLimit(Value limit, Value view, int64_t axis) {
   auto type = cast<MemRefType>(view.getType());
+  if (getConstantIntValue(limit) == std::numeric_limits<int64_t>::max())
+    return true;
   if (!type.isDynamicDim(axis)) {
     std::optional<int64_t> constant = getConstantIntValue(limit);
     return constant && *constant >= type.getDimSize(axis);

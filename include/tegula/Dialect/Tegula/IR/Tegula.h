@@ -44,6 +44,9 @@ std::optional<Access> getViewAccess(mlir::Value view);
 /// or null.
 mlir::BlockArgument getViewArgument(mlir::Value view);
 
+/// True where `limit` is provably no tighter than the size of axis `axis` of `view`.
+bool isRedundantLimit(mlir::Value limit, mlir::Value view, int64_t axis);
+
 } // namespace tegula
 
 #endif // TEGULA_DIALECT_TEGULA_IR_TEGULA_H
