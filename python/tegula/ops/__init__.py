@@ -1,0 +1,13 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Operators: functions of the field's usual signatures, each a kernel of this language and nothing else.
+
+Inputs are NumPy arrays or CPU tensors of PyTorch, outputs are of the same kind; inputs are never written.
+"""
+
+from tegula.ops.attention import attention
+from tegula.ops.matmul import matmul
+from tegula.ops.norm import layer_norm, rms_norm
+
+__all__ = ["attention", "layer_norm", "matmul", "rms_norm"]

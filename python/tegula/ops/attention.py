@@ -1,0 +1,204 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Scaled dot-product attention with an online softmax.
+
+For each batch b, query head h and query i, over the keys j that query i sees:
+
+    s[j] = softcap · tanh(q[i]·k[j] · scale / softcap) + bias[i, j]        (without softcap: q[i]·k[j] · scale)
+    o[i] = Σ_j exp(s[j]) v[j] / Σ_j exp(s[j]),       lse[i] = ln Σ_j exp(s[j])
+
+A query that sees no key gives o = 0 and lse = -inf. Keys are streamed in tiles, with a running maximum,
+sum and weighted value (Milakov and Gimelshein 2018; Rabe and Staats 2021; Dao et al. 2022): no
+[seq, seq] array exists, and memory beyond the result is a tile per thread.
+
+Shapes: q [batch, heads, queries, head_dim], k [batch, kv_heads, keys, head_dim], v [batch, kv_heads, keys,
+value_dim] with heads a multiple of kv_heads (grouped-query attention: head h reads kv head h // (heads /
+kv_heads)). Any strides. Queries are aligned to the end of the keys: query i sits at key i + keys - queries.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tegula as tg
+from tegula import A, In, Opt, Out, Span, T, Tile, U, i1, index, tile
+from tegula.errors import LaunchError
+from tegula.language.dtypes import acc_of
+from tegula.ops._host import argument, empty, floating, same
+
+Q = In[T, "B H M $D"]
+K = In[T, "B HK N $D"]
+V = In[T, "B HK N $DV"]
+
+
+def pad16(n: int) -> Span:
+    """n columns, rounded up: the rest loads as 0 and is not stored."""
+    return tg.span(tg.round_up(n, 16))
+
+
+def visible(m: Span, n: Span, off: int, left: int | None, right: int | None) -> Tile:
+    """Which keys of n the rows of m see: affine in both, so that streams are split on it. [BM, BN] or [1, BN]"""
+    keep = n.valid[None, :]
+    distance = n.ids[None, :] - (m.ids[:, None] + off)
+    if left is not None:
+        keep = keep & (distance >= -left)
+    if right is not None:
+        keep = keep & (distance <= right)
+    return keep
+
+
+def keys_of(m: Span, off: int, end: int, left: int | None, right: int | None) -> tuple[int, int]:
+    """The keys [lo, hi) that some row of m can see."""
+    lo = 0 if left is None else max(m.start + off - left, 0)
+    hi = end if right is None else min(m.start + m.size + off + right, end)
+    return lo, hi
+
+
+@tg.kernel
+def attention_fwd(
+    q: Q,
+    k: K,
+    v: V,
+    o: Out[T, "B H M $DV"],
+    scale: A,
+    lse: Opt[Out[A, "B H M"]] = None,
+    left: Opt[index] = None,
+    right: Opt[index] = None,
+    softcap: Opt[A] = None,
+    bias: Opt[In[U, "B? H? M? N?"]] = None,
+    mask: Opt[In[i1, "B? H? M? N?"]] = None,
+    *,
+    BM: tile = 128,
+    BN: tile = 256,
+):
+    """An instance owns BM queries of one head and streams the keys that they see in tiles of BN."""
+    (B, H, M, D), (_, HK, N, DV) = q.shape, v.shape
+    tg.require(H % HK == 0, "the heads of 'q' must be a multiple of the heads of 'k'")
+    m, h, b = tg.grid((M, BM), H, B, order="heavy_first")
+    hk, off, d, e = h // (H // HK), N - M, pad16(D), pad16(DV)
+    qt = tg.load(q[b, h], (m, d))  # [BM, D'], stays on chip
+    st = tg.softmax_init(BM, e.size)  # running maximum, sum, and [BM, DV'] weighted values
+    lo, hi = keys_of(m, off, N, left, right)
+    for n in tg.stream(lo, hi, BN, order="any", label="keys"):
+        kt, vt = tg.load(k[b, hk], (n, d)), tg.load(v[b, hk], (n, e))  # [BN, D'], [BN, DV']
+        s = tg.dot(qt, kt.T) * scale  # [BM, BN], natural logarithms
+        if softcap is not None:
+            s = softcap * tg.tanh(s / softcap)
+        if bias is not None:
+            s = s + tg.load(bias[b, h], (m, n)).to(A)
+        keep = visible(m, n, off, left, right)
+        if mask is not None:
+            keep = keep & tg.load(mask[b, h], (m, n))
+        st = tg.softmax_update(st, tg.where(keep, s, -tg.inf), vt)  # NaN behind a mask does not show
+    ot, ls = tg.softmax_finish(st)
+    tg.store(o[b, h], (m, e), ot.to(T))
+    if lse is not None:
+        tg.store(lse[b, h], (m,), ls)
+
+
+def tiles(queries: int, keys: int, width: int, causal: bool) -> tuple[int, int]:
+    """BM and BN, from sizes alone: results must not depend on the number of threads.
+
+    Tiles of k, v, q and the accumulator together stay below three quarters of a 1 MiB L2; masked or
+    short streams take narrower tiles, so that less of a tile is cut off.
+    """
+    bm = next((n for n in (16, 32, 64) if queries <= n), 128)
+    bn = next((n for n in (16, 32, 64) if keys <= n), 128 if causal or keys <= 256 else 256)
+    while bn > 32 and 4 * (bn + bm) * width > 768 * 1024:
+        bn //= 2
+    return bm, bn
+
+
+def attention(
+    q: Any,
+    k: Any,
+    v: Any,
+    *,
+    scale: float | None = None,
+    causal: bool = False,
+    window: tuple[int | None, int | None] | None = None,
+    softcap: float | None = None,
+    bias: Any = None,
+    return_lse: bool = False,
+) -> Any:
+    """Attention of q over k and v, as the formula at the top of this file says.
+
+    Args:
+        q: [batch, heads, queries, head_dim], f64, f32, f16 or bf16; k and v alike, see there.
+        scale: of q·k; 1 / √head_dim by default.
+        causal: query i sees keys up to its own position.
+        window: (left, right): query i sees keys from `left` before to `right` behind its own position,
+            inclusive; None is unbounded, a negative side leaves out its own position. With `causal`
+            the right side is at most 0.
+        softcap: bounds scores to (-softcap, softcap).
+        bias: added to the scores after softcap, of q's dtype or f32; or boolean, True where a key is seen.
+            [batch, heads, queries, keys], where any axis may be 1.
+        return_lse: also return lse [batch, heads, queries], f64 for f64 and else f32.
+
+    Returns:
+        o [batch, heads, queries, value_dim] of q's dtype and kind; with `return_lse` the pair (o, lse).
+
+    Raises:
+        LaunchError: arguments that do not fit, by name; a tensor that requires grad.
+
+    >>> import numpy as np
+    >>> q = np.zeros((1, 1, 2, 4), np.float32)
+    >>> v = np.arange(8, dtype=np.float32).reshape(1, 1, 2, 4)
+    >>> attention(q, q, v, causal=True)[0, 0]
+    array([[0., 1., 2., 3.],
+           [2., 3., 4., 5.]], dtype=float32)
+    """
+    name = "attention"
+    axes = "[batch, heads, seq, head_dim]"
+    x, y, z = (floating(name, n, a, axes, 4) for n, a in (("q", q), ("k", k), ("v", v)))
+    same(name, ("q", x), ("k", y), ("v", z))
+    (B, H, M, D), HK, N, DV = x.shape, y.shape[1], y.shape[2], z.shape[3]
+    for n, got, want in (("k", y.shape, (B, HK, N, D)), ("v", z.shape, (B, HK, N, DV))):
+        if got != want:
+            raise LaunchError(f"{name}: '{n}' has shape {list(got)}, expected {list(want)} (q is {list(x.shape)})")
+    if D == 0:
+        raise LaunchError(f"{name}: 'q' has head_dim 0")
+    if HK == 0 or H % HK:
+        raise LaunchError(f"{name}: the {H} heads of 'q' are no multiple of the {HK} heads of 'k'")
+    left, right = _window(causal, window, M + N)
+    if softcap is not None and not softcap > 0:
+        raise LaunchError(f"{name}: 'softcap' is {softcap}, expected a positive number")
+    acc = acc_of(x.dtype)
+    masks: dict[str, Any] = {} if bias is None else {_bias(bias, x, (B, H, M, N)): bias}
+    o = empty(x, (B, H, M, DV), x.dtype)
+    lse = empty(x, (B, H, M), acc) if return_lse else None
+    if B * H * M * DV:
+        bm, bn = tiles(M, N, tg.round_up(D, 16) + tg.round_up(DV, 16), left is not None or right is not None)
+        scale = float(D**-0.5 if scale is None else scale)
+        attention_fwd(q, k, v, o, scale, lse, left, right, softcap, **masks, BM=bm, BN=bn)
+    return (o, lse) if return_lse else o
+
+
+def _window(causal: bool, window: tuple[int | None, int | None] | None, far: int) -> tuple[int | None, int | None]:
+    """Both sides, with causality in the right one; `far` is beyond every key, and keeps numbers small."""
+    sides: list[int | None] = []
+    if window is not None and (not isinstance(window, tuple | list) or len(window) != 2):
+        raise LaunchError(f"attention: 'window' is {window!r}, expected (left, right)")
+    for side in window or (None, None):
+        if side is not None and (isinstance(side, bool) or not isinstance(side, int)):
+            raise LaunchError(f"attention: 'window' is {window!r}, expected a pair of integers or None")
+        sides.append(None if side is None else max(-far, min(side, far)))
+    left, right = sides
+    if causal:
+        right = 0 if right is None else min(right, 0)
+    return left, right
+
+
+def _bias(bias: Any, q: Any, shape: tuple[int, int, int, int]) -> str:
+    """Whether a bias is one or a mask; refused where it does not fit."""
+    array = argument("attention", "bias", bias)
+    if array.framework != q.framework:
+        raise LaunchError(f"attention: 'bias' is a {array.framework} array, 'q' a {q.framework} one")
+    if array.dtype is not i1 and array.dtype is not q.dtype and array.dtype is not tg.f32:
+        raise LaunchError(f"attention: 'bias' holds {array.dtype}, expected {q.dtype}, f32 or booleans")
+    if len(array.shape) != 4 or any(n not in (1, want) for n, want in zip(array.shape, shape, strict=True)):
+        raise LaunchError(
+            f"attention: 'bias' has shape {list(array.shape)}, expected {list(shape)} or 1 along any axis"
+        )
+    return "mask" if array.dtype is i1 else "bias"

@@ -1,0 +1,185 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Matrix product with an epilogue on the accumulator.
+
+    c = activation(a·b + bias)
+
+a [.., M, K], b [.., K, N], bias [N], c [.., M, N]; leading axes are batches and stretch as NumPy's do. Any
+strides. Sums and the epilogue are in f32 (f64 for f64); the result is rounded once. Activations: gelu
+½x(1 + erf(x/√2)) and its tanh form (Hendrycks and Gimpel 2016), silu x·sigmoid(x), relu max(x, 0).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import tegula as tg
+from tegula import A, In, Opt, Out, T, Tile, U, fn, tile
+from tegula.errors import LaunchError
+from tegula.language.dtypes import acc_of
+from tegula.ops._host import Array, empty, floating, parameter, same
+
+
+def identity(x: Tile) -> Tile:
+    """x"""
+    return x
+
+
+def gelu(x: Tile) -> Tile:
+    """½x(1 + erf(x/√2))"""
+    return 0.5 * x * (1.0 + tg.erf(x * 0.5**0.5))
+
+
+def gelu_tanh(x: Tile) -> Tile:
+    """½x(1 + tanh(√(2/π)(x + 0.044715x³)))"""
+    return 0.5 * x * (1.0 + tg.tanh((2.0 / math.pi) ** 0.5 * (x + 0.044715 * x * x * x)))
+
+
+def silu(x: Tile) -> Tile:
+    """x·sigmoid(x)"""
+    return x * tg.sigmoid(x)
+
+
+def relu(x: Tile) -> Tile:
+    """max(x, 0)"""
+    return tg.maximum(x, 0.0)
+
+
+@tg.kernel
+def matmul_tiles(
+    a: In[T, "G? B? M K"],
+    b: In[T, "G? B? K N"],
+    c: Out[T, "G B M N"],
+    bias: Opt[In[U, N]] = None,
+    *,
+    epilogue: fn = identity,
+    BM: tile = 256,
+    BN: tile = 256,
+    BK: tile = 128,
+):
+    """An instance owns a [BM, BN] tile of c and streams K in steps of BK."""
+    (G, B, M, N), K = c.shape, a.shape[3]
+    m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
+    at, bt = a[i, j], b[i, j]
+    acc = tg.zeros((BM, BN), A)
+    for k in tg.stream(0, K, BK, label="k"):
+        acc = tg.dot(tg.load(at, (m, k)), tg.load(bt, (k, n)), acc)
+    if bias is not None:
+        acc = acc + tg.load(bias, (n,)).to(A)[None, :]
+    tg.store(c[i, j], (m, n), epilogue(acc).to(T))
+
+
+ACTIVATIONS: dict[str | None, Callable[[Tile], Tile]] = {
+    None: identity,
+    "gelu": gelu,
+    "gelu_tanh": gelu_tanh,
+    "silu": silu,
+    "relu": relu,
+}
+
+ROWS = (256, 192, 128, 96, 64, 32, 16, 8)
+COLUMNS = (256, 192, 128, 64, 32)
+
+
+@functools.lru_cache(maxsize=4096)  # a pure function of four sizes
+def tiles(batches: int, m: int, n: int, k: int) -> tuple[int, int, int]:
+    """BM, BN and BK, from sizes alone: results must not depend on the number of threads.
+
+    The largest tiles read each operand least often. They lose where they stick out of the matrix, and
+    where there are too few to share out evenly, whatever the number of workers; so the time of each
+    choice is estimated for 1 to 16 workers, in multiply-adds: those of a tile, what packing a tile of b
+    costs its few rows and a tile of a its few columns, and a microsecond to hand a tile out.
+    """
+    best: tuple[float, tuple[int, int]] = (math.inf, (ROWS[-1], COLUMNS[-1]))
+    for bm in ROWS:
+        for bn in COLUMNS:
+            count = batches * tg.cdiv(m, bm) * tg.cdiv(n, bn)
+            one = bm * bn * k * (1 + 3 / bm + 6 / bn) + 150_000
+            cost = sum(one * tg.cdiv(count, w) * w for w in (1, 2, 4, 8, 16))
+            if cost < best[0]:
+                best = (cost, (bm, bn))
+    bk = next((s for s in (16, 32, 64) if k <= s), 128)
+    return (*best[1], bk)
+
+
+def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -> Any:
+    """activation(a·b + bias).
+
+    Args:
+        a: [.., M, K], f64, f32, f16 or bf16.
+        b: [.., K, N] of a's dtype; a transposed view is fine.
+        bias: [N], of a's dtype or f32 (f64 for f64).
+        activation: "gelu", "gelu_tanh", "silu", "relu" or None.
+
+    Returns:
+        c [.., M, N] of a's dtype and kind.
+
+    Raises:
+        LaunchError: arguments that do not fit, by name; a tensor that requires grad.
+
+    >>> import numpy as np
+    >>> matmul(np.eye(2), np.array([[1.0, -2.0], [3.0, -4.0]]), activation="relu")
+    array([[1., 0.],
+           [3., 0.]])
+    """
+    name = "matmul"
+    x, y = floating(name, "a", a, "at least 2", 2), floating(name, "b", b, "at least 2", 2)
+    same(name, ("a", x), ("b", y))
+    if activation not in ACTIVATIONS:
+        raise LaunchError(f"{name}: 'activation' is {activation!r}, expected {', '.join(map(repr, ACTIVATIONS))}")
+    (M, K), (K2, N) = x.shape[-2:], y.shape[-2:]
+    if K != K2:
+        raise LaunchError(
+            f"{name}: 'a' is {list(x.shape)} and 'b' is {list(y.shape)}: {K} columns and {K2} rows differ"
+        )
+    try:
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    except ValueError:
+        raise LaunchError(
+            f"{name}: batches {list(x.shape[:-2])} of 'a' and {list(y.shape[:-2])} of 'b' differ"
+        ) from None
+    if bias is not None:
+        parameter(name, "bias", bias, x, acc_of(x.dtype), (N,))
+    c = empty(x, (*batch, M, N), x.dtype)
+    if math.prod(c.shape):
+        a4, b4, c4 = _four_axes(a, b, c, x, y, batch)
+        bm, bn, bk = tiles(c4.shape[0] * c4.shape[1], c4.shape[2], N, K)
+        matmul_tiles(a4, b4, c4, bias, epilogue=ACTIVATIONS[activation], BM=bm, BN=bn, BK=bk)
+    return c
+
+
+def _four_axes(a: Any, b: Any, c: Any, x: Array, y: Array, batch: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    """The operands with two batch axes. One matrix b for all of a is one product with more rows."""
+    (M, K), N = x.shape[-2:], y.shape[-1]
+    if len(y.shape) == 2 and _rows_are_even(x):
+        return a.reshape(1, 1, -1, K), b[None, None], c.reshape(1, 1, -1, N)
+    if len(batch) > 2:  # merged; copies only where the strides do not allow that
+        expand = np.broadcast_to if x.framework == "numpy" else _expand
+        outer = math.prod(batch[:-1])
+        a, b = expand(a, (*batch, M, K)), expand(b, (*batch, K, N))
+        return tuple(z.reshape(outer, batch[-1], *z.shape[-2:]) for z in (a, b, c))  # type: ignore[return-value]
+
+    def pad(z: Any) -> Any:
+        return z.reshape(*(1,) * (4 - len(z.shape)), *z.shape)
+
+    return pad(a), pad(b), pad(c)
+
+
+def _expand(x: Any, shape: tuple[int, ...]) -> Any:
+    return x.expand(shape)
+
+
+def _rows_are_even(x: Array) -> bool:
+    """Whether the rows of all batches are one sequence of equal steps."""
+    step = x.strides[-2] * x.shape[-2]
+    for n, s in zip(reversed(x.shape[:-2]), reversed(x.strides[:-2]), strict=True):
+        if n != 1 and s != step:
+            return False
+        step *= n
+    return True
