@@ -44,7 +44,7 @@ import numpy as np
 from tegula._compiler.backend import LaunchFailed, Record
 from tegula._compiler.environment import environment
 from tegula._frontend.signature import REQUIRED, Parameter, Signature, value_key
-from tegula._frontend.trace import INTERCEPT
+from tegula._frontend.trace import DISPATCH_FILE, INTERCEPT
 from tegula.errors import LaunchError, Site
 from tegula.language.annotations import Access, ScalarSpec, Static, ViewSpec
 from tegula.language.dtypes import DType, Kind, bf16, f16, f32, f64, i1
@@ -149,7 +149,7 @@ class Dispatch:
             "static": _static_key,
         }
         source = _source(signature, self._scope)
-        exec(compile(source, f"<tegula dispatch of {signature.function}>", "exec"), self._scope)
+        exec(compile(source, DISPATCH_FILE, "exec"), self._scope)
         self.call: Callable[..., None] = self._scope["call"]
 
     def slow(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

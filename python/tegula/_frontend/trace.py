@@ -20,9 +20,13 @@ from tegula.errors import ControlError, DTypeError, KernelError, Note, ScopeErro
 from tegula.language.dtypes import DType, DTypeVar, acc_of
 
 
+# The file name of generated functions.
+DISPATCH_FILE = "<tegula dispatch>"
+
+
 def _own_files() -> frozenset[str]:
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    files = {os.path.join(root, name) for name in ("__init__.py", "errors.py")}
+    files = {os.path.join(root, name) for name in ("__init__.py", "errors.py")} | {DISPATCH_FILE}
     for folder in ("language", "_frontend", "_compiler", "runtime"):
         path = os.path.join(root, folder)
         if os.path.isdir(path):

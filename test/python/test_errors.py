@@ -1,0 +1,926 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# ruff: noqa: F722, F821, F841, B018, E741
+# pyright: basic
+"""Every kind of user mistake: the class, the text, and the author's line with a caret.
+
+Each case is a small kernel with one mistake. `# <-` marks the line that the error must point to.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import tegula as tg
+from tegula import A, In, InOut, Opt, Out, T, U, const, f32, f64, fn, i32, index, tile
+from tegula._compiler.backend import Diagnostic, Position
+from tegula.errors import (
+    AccessError,
+    CarriedError,
+    CompileError,
+    ControlError,
+    DTypeError,
+    KernelError,
+    LaunchError,
+    ScopeError,
+    ShapeError,
+    SourceError,
+    StaticError,
+    TegulaError,
+    UnsupportedError,
+)
+
+from fake_backend import FakeBackend
+
+X = In[f64, "N"]
+Y = Out[f64, "N"]
+XM = In[f64, "M $K"]
+YM = Out[f64, "M $K"]
+
+
+@dataclass
+class Case:
+    kernel: tg.Kernel
+    error: type[TegulaError]
+    text: str
+    args: tuple[Any, ...]
+    marked: bool
+
+
+CASES: list[Case] = []
+
+
+def vector(n: int = 10) -> np.ndarray:
+    return np.zeros(n)
+
+
+def wrong(error: type[TegulaError], text: str, *args: Any, marked: bool = True) -> Callable[[Any], tg.Kernel]:
+    """Enters a kernel as a case; arguments are two vectors unless given."""
+
+    def enter(f: Any) -> tg.Kernel:
+        kernel = f if isinstance(f, tg.Kernel) else tg.kernel(f)
+        CASES.append(Case(kernel, error, text, args or (vector(), vector()), marked))
+        return kernel
+
+    return enter
+
+
+def matrices() -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((4, 8)), np.zeros((4, 8))
+
+
+# ---- shapes
+
+
+@wrong(ShapeError, "- of ranks 2 and 1 ([4, 8] and [4]): ranks are never padded; write x[None, :] or x[:, None]", *matrices())
+def rank(x: XM, y: YM, *, B: tile = 4):
+    m, k = tg.grid((x.shape[0], B)), tg.span(x.shape[1])
+    t = tg.load(x, (m, k))
+    tg.store(y, (m, k), t - t.sum(axis=1))  # <-
+
+
+@wrong(ShapeError, "+ of shapes [4] and [8]")
+def sizes(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    t + tg.zeros((8,), f64)  # <-
+
+
+@wrong(ShapeError, "dot contracts 4 with 8: [1, 4] and [8, 4]")
+def contraction(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.dot(t[None, :], tg.zeros((8, 4), f64))  # <-
+
+
+@wrong(ShapeError, "dot of ranks 1 and 2")
+def dot_ranks(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.dot(t, t[:, None])  # <-
+
+
+@wrong(ShapeError, "acc of dot is [4, 4], the result is [4, 8]")
+def dot_acc(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.dot(tg.zeros((4, 2), f64), tg.zeros((2, 8), f64), tg.zeros((4, 4), f64))  # <-
+
+
+@wrong(ShapeError, "store of [2] where the coordinates span [4] of 'y'")
+def store_shape(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.store(y, (m,), t[:2])  # <-
+
+
+@wrong(ShapeError, "softmax_update of weights [4, 8] and values [4, 4] into a state [4, 4]")
+def softmax_shapes(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    st = tg.softmax_init(4, 4)
+    tg.softmax_update(st, tg.zeros((4, 8), f64), tg.zeros((4, 4), f64))  # <-
+
+
+@wrong(ShapeError, "2 coordinates for 'x' of rank 1")
+def coordinates(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m, m))  # <-
+
+
+@wrong(ShapeError, "coordinates are a tuple, one per axis of 'x'")
+def bare_coordinate(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, m)  # <-
+
+
+@wrong(ShapeError, "2 indices for 'x' of rank 1")
+def narrow_rank(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    x[0, 1]  # <-
+
+
+@wrong(ShapeError, "index 9 is outside axis 1 of size 8 of 'x': nothing wraps around", *matrices())
+def narrow_range(x: XM, y: YM, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    x[:, 9]  # <-
+
+
+@wrong(ShapeError, "empty slice 3:3 of axis 0 of a tile [4] f64")
+def empty_slice(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,))[3:3]  # <-
+
+
+@wrong(ShapeError, "reshape of [4] to [3, 2]: the sizes differ")
+def reshape(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,)).reshape(3, 2)  # <-
+
+
+@wrong(ShapeError, "concat of [4, 2] and [3, 2] along axis 1")
+def concat(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.concat([tg.zeros((4, 2), f64), tg.zeros((3, 2), f64)], axis=1)  # <-
+
+
+@wrong(ShapeError, "axis 2 of a tile [4] f64")
+def axis(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,)).sum(axis=2)  # <-
+
+
+@wrong(ShapeError, "where of ranks 1 and 2")
+def where_ranks(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.where(t > 0.0, t[:, None], 0.0)  # <-
+
+
+# ---- dtypes
+
+
+def scaled(t, w):
+    return tg.dot(t, w.to(f32))  # <-
+
+
+@wrong(DTypeError, "dot of f64 and f32: cast one side explicitly", np.zeros((8, 8)), np.zeros((8, 8)))
+def dot_dtype(x: XM, y: YM, *, B: tile = 8):
+    m, k = tg.grid((x.shape[0], B)), tg.span(x.shape[1])
+    t = tg.load(x, (m, k))
+    u = scaled(t, t)
+    tg.store(y, (m, k), u)
+
+
+@wrong(DTypeError, "+ of f64 and f32: cast one side explicitly, x.to(…)")
+def mixed(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    t + t.to(f32)  # <-
+
+
+@wrong(DTypeError, "+ of the float literal 0.5 and a tile [4] i32: cast explicitly")
+def literal(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    m.ids + 0.5  # <-
+
+
+@wrong(DTypeError, "store of f32 to 'y', which holds f64: x.to(f64)")
+def store_dtype(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.store(y, (m,), t.to(f32))  # <-
+
+
+@wrong(DTypeError, "an index tile is i32 of rank 1, not a tile [4] f64")
+def index_tile(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.load(x, (t,))  # <-
+
+
+@wrong(DTypeError, "dtype variable U is not bound: no argument that is present has it")
+def unbound(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,)).to(U)  # <-
+
+
+@wrong(DTypeError, "log-weights are f32, the softmax state is f64")
+def softmax_dtype(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.softmax_update(tg.softmax_init(4, 4), tg.zeros((4, 8), f32), tg.zeros((8, 4), f64))  # <-
+
+
+@wrong(DTypeError, "'/' of a tile [4] i32: use // or cast to a float")
+def integer_division(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    m.ids / 2  # <-
+
+
+@wrong(DTypeError, "exp of a tile [4] i32: cast it to a float")
+def math_of_integers(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.exp(m.ids)  # <-
+
+
+@wrong(DTypeError, "bitcast of f64 to i32: the sizes differ")
+def bitcast(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,)).bitcast(i32)  # <-
+
+
+@wrong(DTypeError, "expected a dtype, got <class 'float'>")
+def no_dtype(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.zeros((4,), float)  # <-
+
+
+@wrong(DTypeError, "the condition of where is a tile [4] f64: compare it, x != 0")
+def where_condition(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    tg.where(t, t, 0.0)  # <-
+
+
+@wrong(DTypeError, "'+' of a tile [4] i1: truth values take &, | and ^")
+def truth_arithmetic(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,)) > 0.0
+    t + t  # <-
+
+
+@wrong(DTypeError, "300 is out of range of i8")
+def literal_range(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.full((4,), 300, tg.i8)  # <-
+
+
+@wrong(DTypeError, "a span is no number: write .start, .size or .ids")
+def span_arithmetic(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    m + 1  # <-
+
+
+# ---- carried values
+
+
+@wrong(CarriedError, "carried 'acc' is tile [4] f64 before the stream and tile [4] f32 after its body")
+def carried(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    acc = tg.zeros((B,), f64)
+    for n in tg.stream(0, x.shape[0], B):  # <-
+        acc = acc.to(f32) + tg.load(x, (n,)).to(f32)
+    tg.store(y, (m,), acc)
+
+
+@wrong(CarriedError, "'count' is Python int 0 before the stream and Python int 1 after its body; make it a scalar")
+def static_carried(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    count = 0
+    for n in tg.stream(0, x.shape[0], B):  # <-
+        count = count + 1
+
+
+@wrong(CarriedError, "'a' changes its structure in the stream: 1 values before, 2 after")
+def structure(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    a = (t,)
+    for n in tg.stream(0, x.shape[0], B):  # <-
+        a = (t, t)
+
+
+@wrong(CarriedError, "'t' is tile [4] f64 if the condition holds and tile [4] f32 otherwise")
+def branch_types(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    if m.start > 3:  # <-
+        t = t + 1.0
+    else:
+        t = t.to(f32)
+
+
+@wrong(CarriedError, "'x' is view of 'x' before the stream and view of 'x' after its body")
+def view_rebound(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):  # <-
+        x = x[1:]
+
+
+# ---- access
+
+
+@wrong(AccessError, "load from 'y', which is Out (write only): declare it InOut")
+def load_out(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), tg.load(y, (m,)))  # <-
+
+
+@wrong(AccessError, "store to 'x', which is In (read only)")
+def store_in(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(x, (m,), tg.load(x, (m,)))  # <-
+
+
+@wrong(AccessError, "load of Python NoneType None, which is not a view: the optional argument is absent")
+def absent(x: X, y: Y, b: Opt[X] = None, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(b, (m,))  # <-
+
+
+# ---- scope
+
+
+@wrong(ScopeError, "'t' is first assigned inside a stream and ended with it: assign it before the stream to carry it out")
+def after_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):
+        t = tg.load(x, (n,))
+    tg.store(y, (m,), t)  # <-
+
+
+class Box:
+    v: Any
+
+
+def put(box, v):
+    setattr(box, "v", v)  # noqa: B010
+
+
+@wrong(ScopeError, "a value made inside a stream is used after it")
+def leak(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    box = Box()
+    for n in tg.stream(0, x.shape[0], B):
+        put(box, tg.load(x, (n,)))
+    tg.store(y, (m,), box.v)  # <-
+
+
+KEPT: list[Any] = []
+
+
+def keep(t):
+    KEPT.append(t)
+    return KEPT[0]
+
+
+@wrong(ScopeError, "a value of another trace: kept in a global, an attribute or a cache of a helper")
+def kept(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = keep(tg.load(x, (m,)))
+    tg.store(y, (m,), t)  # <-
+
+
+kept.ir("generic", vector(), vector())
+
+
+@wrong(ScopeError, "name 'undefined' has no value here")
+def undefined_name(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), undefined)  # <-
+
+
+# ---- static
+
+
+@wrong(StaticError, "a tile size must be static: a tile or const parameter, a '$' axis or a Python number")
+def dynamic_size(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.zeros((x.shape[0],), f64)  # <-
+
+
+@wrong(StaticError, "a slice of a tile has static bounds")
+def dynamic_slice(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,))[m.start :]  # <-
+
+
+@wrong(StaticError, "the size of a span must be static")
+def dynamic_span(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.span(0, x.shape[0])  # <-
+
+
+@wrong(StaticError, "a view is narrowed by an index or a slice, not by Python Span <span of 4>; pass a span as a coordinate")
+def narrow_by_span(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    x[m]  # <-
+
+
+@wrong(StaticError, "a block size of the grid must be static")
+def dynamic_block(x: X, y: Y, *, B: tile = 4):
+    tg.grid((x.shape[0], x.shape[0]))  # <-
+
+
+@wrong(StaticError, "the block of a stream must be static")
+def dynamic_stream_block(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, 3, x.shape[0]):  # <-
+        pass
+
+
+@wrong(StaticError, "a tile is indexed by None or a static slice, not by Python int 0: write 0:1")
+def tile_by_number(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,))[0]  # <-
+
+
+# ---- control
+
+
+@wrong(ControlError, "'if' on a tile [4] i1: use tg.where, or reduce it to a scalar")
+def if_tile(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    if t > 0.0:  # <-
+        t = t + 1.0
+
+
+@wrong(ControlError, "'if' on a scalar index: compare it, x != 0")
+def if_index(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    k = 0
+    if m.start:  # <-
+        k = 1
+
+
+@wrong(ControlError, "float() of a tile [4] f64, whose value is known only at run time: tg.cast(x, dtype)")
+def to_float(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    float(tg.load(x, (m,)))  # <-
+
+
+@wrong(ControlError, "int() of a tile [4] f64")
+def to_int(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    int(tg.load(x, (m,)))  # <-
+
+
+@wrong(ControlError, "iteration of a tile [4] f64")
+def iterate(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    [a for a in tg.load(x, (m,))]  # <-
+
+
+@wrong(ControlError, "item assignment of a tile [4] f64")
+def assign_item(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    t[0:1] = t[1:2]  # <-
+
+
+@wrong(ControlError, "the truth of a scalar i1, whose value is known only at run time")
+def early_return(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    if m.start > 3:  # <-
+        return
+    tg.store(y, (m,), tg.load(x, (m,)))
+
+
+@wrong(ControlError, "the truth of a scalar i1, whose value is known only at run time")
+def run_time_while(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    k = m.start
+    while k > 0:  # <-
+        k = k - 1
+
+
+@wrong(ControlError, "the Python integer of a scalar index")
+def run_time_range(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for _ in range(x.shape[0]):  # <-
+        pass
+
+
+@wrong(ControlError, "list 'seen' is changed inside a stream: tracing runs the body once")
+def append(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    seen = []
+    for n in tg.stream(0, x.shape[0], B):  # <-
+        seen.append(tg.load(x, (n,)))
+
+
+@wrong(ControlError, "dict 'seen' is changed inside a run-time 'if'")
+def append_in_branch(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    seen = {}
+    if m.start > 3:  # <-
+        seen.update(a=1)
+
+
+@wrong(ControlError, "tg.stream must stand in a 'for' statement")
+def stream_in_comprehension(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    [tg.load(x, (n,)) for n in tg.stream(0, x.shape[0], B)]  # <-
+
+
+@wrong(ControlError, "'**' on a traced value: multiply")
+def power(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,)) ** 2  # <-
+
+
+@wrong(ControlError, "'@' is not in the language: tg.dot(x, y)")
+def matmul_operator(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    t @ t  # <-
+
+
+@wrong(ControlError, "tg.grad of a helper with a stream or a run-time 'if'")
+def grad_of_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+    def f(t):
+        for n in tg.stream(0, 3):
+            t = t + t
+        return t
+
+    tg.store(y, (m,), tg.grad(f)(tg.load(x, (m,))))  # <-
+
+
+@wrong(ControlError, "tg.grad: no derivative rule for tegula.reduce")
+def grad_without_rule(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), tg.grad(lambda t: t * t.max(axis=0))(tg.load(x, (m,))))  # <-
+
+
+@wrong(ControlError, "order 'sideways' of a stream is none of up, down, any")
+def stream_order(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, 3, order="sideways"):  # <-
+        pass
+
+
+@wrong(ControlError, "order 'grouped' of a grid is none of linear, grouped:N, heavy_first")
+def grid_order(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B), order="grouped")  # <-
+
+
+@wrong(ControlError, "kernel 'append' called inside a kernel: launches belong to programs")
+def nested_kernel(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    append(x, y)  # <-
+
+
+def swallow(x):
+    try:
+        return x[0, 0]  # <-
+    except TegulaError:
+        return x
+
+
+@wrong(ShapeError, "2 indices for 'x' of rank 1")
+def swallowed(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), tg.load(swallow(x), (m,)))
+
+
+# ---- the form of a kernel
+
+
+@wrong(KernelError, "kernel 'no_grid' has no tg.grid", marked=False)
+def no_grid(x: X, y: Y, *, B: tile = 4):
+    tg.require(x.shape[0] > 0, "empty")
+
+
+@wrong(KernelError, "load of 'x' before tg.grid: the launch part may use sizes, strides and scalars only")
+def early_load(x: X, y: Y, *, B: tile = 4):
+    c = tg.load(x, (0,))  # <-
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(KernelError, "a stream before tg.grid: the launch part holds sizes and requirements only")
+def early_stream(x: X, y: Y, *, B: tile = 4):
+    for n in tg.stream(0, x.shape[0], B):  # <-
+        pass
+
+
+@wrong(KernelError, "tg.require after tg.grid: the host checks it before the launch")
+def late_require(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.require(x.shape[0] > 3, "short")  # <-
+
+
+@wrong(KernelError, "a second tg.grid")
+def two_grids(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.grid(3)  # <-
+
+
+@wrong(KernelError, "kernel 'returns' returns a value: results go to Out views", marked=False)
+def returns(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    return tg.load(x, (m,))
+
+
+# ---- the launch
+
+
+@wrong(LaunchError, "dims: N is 10 in axis 0 of 'x' and 9 in axis 0 of 'y'", vector(10), vector(9), marked=False)
+def dims(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "ndim: 'x' has rank 2, its annotation names 1 axes (N)", np.zeros((3, 3)), vector(), marked=False)
+def ndim(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "missing: missing a required argument: 'y'", vector(), marked=False)
+def missing(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "required: argument 'x' is required (its annotation has no Opt)", None, vector(), marked=False)
+def required(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "dtype: 'x' holds f32, expected f64", np.zeros(4, np.float32), vector(4), marked=False)
+def dtype(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "no_array: 'x' is a Python list", [1.0], vector(), marked=False)
+def no_array(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "number: axis 1 of 'x' has size 4, expected 3", np.zeros((5, 4)), vector(5), marked=False)
+def number(x: In[f64, "N 3"], y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "variable: T is f64 in 'x' and f32 in 'y'", vector(), np.zeros(10, np.float32), marked=False)
+def variable(x: In[T, "N"], y: Out[T, "N"], *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "accumulation: 'y' holds f32, expected A = f64 (T is f64 in 'x')", vector(), np.zeros(10, np.float32), marked=False)
+def accumulation(x: In[T, "N"], y: Out[A, "N"], *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+@wrong(LaunchError, "require: B is even")
+def static_require(x: X, y: Y, *, B: tile = 4):
+    tg.require(B % 2 == 1, "B is even")  # <-
+
+
+@wrong(LaunchError, "scalar: 's' is 0.5, expected an integer (index)", vector(), vector(), 0.5, marked=False)
+def scalar(x: X, y: Y, s: index, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+
+# ---- source
+
+
+@wrong(SourceError, "'break' inside a stream: every position runs (bound the stream instead)")
+def break_in_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):
+        if B > 2:
+            break  # <-
+
+
+@wrong(SourceError, "'return' inside a stream")
+def return_in_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):
+        return  # <-
+
+
+@wrong(SourceError, "a stream has no 'else'")
+def else_of_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):
+        pass
+    else:
+        m = 1  # <-
+
+
+@wrong(SourceError, "'try' around or inside a stream: there is nothing to catch at run time")
+def try_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    try:  # <-
+        for n in tg.stream(0, x.shape[0], B):
+            pass
+    except ValueError:
+        pass
+
+
+@wrong(SourceError, "'with' around or inside a stream: a context has no meaning at run time")
+def with_in_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):
+        with np.errstate():  # <-
+            pass
+
+
+@wrong(SourceError, "'del' inside a stream: names that the body makes end with it anyway")
+def del_in_stream(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    for n in tg.stream(0, x.shape[0], B):
+        t = 1
+        del t  # <-
+
+
+@wrong(SourceError, "':=' in traced code: write an assignment")
+def walrus(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    z = (w := m)  # <-
+
+
+@wrong(SourceError, "assignment to an attribute in traced code is a side effect")
+def attribute(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    x.name = 3  # <-
+
+
+@wrong(SourceError, "'global' in traced code: assignments outside the function are side effects")
+def global_name(x: X, y: Y, *, B: tile = 4):
+    global COUNT  # <-
+    m = tg.grid((x.shape[0], B))
+    COUNT = 1
+
+
+@wrong(SourceError, "a class inside traced code is not supported")
+def class_inside(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+
+    class C:  # <-
+        pass
+
+
+# ---- not in this version
+
+
+@wrong(UnsupportedError, "gather and scatter (an index tile as a coordinate) are not in this version yet")
+def gather(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m.ids,))  # <-
+
+
+@wrong(UnsupportedError, "tg.segment_sum is not in this version yet")
+def later(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.segment_sum(1, 2, 3)  # <-
+
+
+def marked_line(kernel: tg.Kernel, error: TegulaError) -> int:
+    """The line of the file that `# <-` marks: in the kernel, or in the helper that the error names."""
+    names = [kernel.fn.__code__] + [f.__code__ for f in (scaled, swallow)]
+    for code in names:
+        if error.sites[0].function in (code.co_name, "<listcomp>"):
+            lines = sorted({line for _, _, line in code.co_lines() if line})
+            for line in range(code.co_firstlineno, lines[-1] + 6):
+                if "# <-" in linecache.getline(__file__, line):
+                    return line
+    raise AssertionError(f"no mark for {error}")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.kernel.name)
+def test_mistake(case: Case) -> None:
+    with pytest.raises(TegulaError) as caught:
+        case.kernel.on(FakeBackend())(*case.args)
+    error = caught.value
+    assert type(error) is case.error, error
+    assert case.text in error.message
+    if case.marked:
+        assert error.line == marked_line(case.kernel, error), str(error)
+        assert error.file == __file__
+        shown = linecache.getline(__file__, error.line).rstrip("\n")
+        lines = str(error).split("\n")
+        assert lines[1] == f" --> {error.file}:{error.line}:{error.column}"
+        assert lines[2].endswith(f" | {shown}")
+        assert lines[3].startswith("      | ") and lines[3].strip("| ").strip("^") == ""
+
+
+def test_call_sites_are_shown() -> None:
+    with pytest.raises(DTypeError) as caught:
+        dot_dtype.on(FakeBackend())(np.zeros((8, 8)), np.zeros((8, 8)))
+    error = caught.value
+    assert [s.function for s in error.sites] == ["scaled", "dot_dtype"]
+    assert [n.text for n in error.notes] == ["tile [8, 8] f64 from here", "tile [8, 8] f32 from here"]
+    assert "  called from dot_dtype, " in str(error)
+    assert sum(set(line) == set("      | ^") for line in str(error).split("\n")) == 4
+
+
+def test_annotation_errors() -> None:
+    with pytest.raises(KernelError, match="parameter 'x' of kernel 'f' has no annotation that says what it is"):
+
+        @tg.kernel
+        def f(x, y: Y):
+            pass
+
+    with pytest.raises(KernelError, match=r"kernel 'g' has a parameter \*xs: name each argument"):
+
+        @tg.kernel
+        def g(*xs: X):
+            pass
+
+    with pytest.raises(KernelError, match="In takes a dtype and the names of the axes"):
+        In["N"]
+    with pytest.raises(KernelError, match="Opt takes a view annotation or a dtype"):
+        Opt[3]
+    with pytest.raises(KernelError, match=r"'\$N\?' is no axis"):
+        In[T, "$N?"]
+
+
+def test_outside_a_kernel() -> None:
+    with pytest.raises(KernelError, match="a construct of the language is used outside a kernel") as caught:
+        tg.zeros((3,), f64)
+    assert caught.value.file == __file__
+
+
+@tg.kernel
+def copy(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), tg.load(x, (m,)))
+
+
+def test_refused_launch() -> None:
+    with pytest.raises(LaunchError, match="'y' overlaps 'x'"):
+        copy.on(FakeBackend(refuse="'y' overlaps 'x'"))(vector(), vector())
+    backend = FakeBackend()
+    kernel = copy.on(backend)
+    x, y = vector(), vector()
+    kernel(x, y)
+    backend.refuse = "again"
+    with pytest.raises(LaunchError, match="again"):
+        kernel(x, y)
+    assert backend.prepared == 1
+
+
+def test_compiler_diagnostics_come_back_at_the_authors_lines() -> None:
+    line = copy.fn.__code__.co_firstlineno + 3
+    here = Position(__file__, line, 5, line, 13)
+    caller = Position(__file__, line + 1, 5, line + 1, 9)
+    note = Diagnostic("note", "the buffer is made here", (caller,))
+    backend = FakeBackend(
+        diagnostics=(
+            Diagnostic("remark", "chose 8 rows"),
+            Diagnostic("error", "tile does not fit: 4 MiB of 2 MiB", (here, caller), (note,)),
+            Diagnostic("error", "second", ()),
+        )
+    )
+    with pytest.raises(CompileError) as caught:
+        copy.on(backend)(vector(), vector())
+    error = caught.value
+    assert error.message == "tile does not fit: 4 MiB of 2 MiB"
+    assert (error.file, error.line, error.column) == (__file__, line, 5)
+    assert "    tg.store(y, (m,), tg.load(x, (m,)))\n      |     ^^^^^^^^" in str(error)
+    assert len(error.sites) == 2
+    assert [n.text for n in error.notes] == ["the buffer is made here", "second"]
+
+
+def test_torch_input_that_requires_grad() -> None:
+    torch = pytest.importorskip("torch")
+    x, y = torch.zeros(8, dtype=torch.float64, requires_grad=True), torch.zeros(8, dtype=torch.float64)
+    backend = FakeBackend()
+    kernel = copy.on(backend)
+    with pytest.raises(LaunchError, match="copy: 'x' requires grad, and this kernel has no backward"):
+        kernel(x, y)
+    with torch.no_grad():
+        kernel(x, y)
+    with pytest.raises(LaunchError, match="requires grad"):  # the prepared launch must not hide it
+        kernel(x, y)
+    assert len(backend.launches) == 1
+
+
+def test_read_only_output() -> None:
+    x, y = vector(), vector()
+    kernel = copy.on(FakeBackend())
+    kernel(x, y)
+    y.flags.writeable = False
+    with pytest.raises(LaunchError, match="copy: 'y' is read only, and the kernel writes to it"):
+        kernel(x, y)
+
+
+def test_unknown_level() -> None:
+    with pytest.raises(LaunchError, match="level 'ptx' is none of tegula, generic"):
+        copy.ir("ptx", vector(), vector())
