@@ -19,6 +19,7 @@ import language_kernels as K
 import ml_dtypes
 import numpy as np
 import pytest
+
 import tegula as tg
 from tegula.errors import (
     AccessError,

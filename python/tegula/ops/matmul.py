@@ -56,7 +56,7 @@ def matmul_tiles(
     a: In[T, "G? B? M K"],
     b: In[T, "G? B? K N"],
     c: Out[T, "G B M N"],
-    bias: Opt[In[U, N]] = None,
+    bias: Opt[In[U, "N"]] = None,
     *,
     epilogue: fn = identity,
     BM: tile = 256,

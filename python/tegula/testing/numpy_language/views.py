@@ -182,6 +182,8 @@ def _plain(x: Any, dtype: DType) -> Any:
         if x.shape or x.dtype is not dtype:
             fail(DTypeError, f"pad is {x.dtype} of rank {len(x.shape)}: expected a scalar of {dtype}")
         return x.data.item()
+    if dtype is i1 and x in (0, 1):  # the default of 0 is false
+        return bool(x)
     return int(x) if isinstance(x, Index) else x
 
 
