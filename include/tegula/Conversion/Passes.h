@@ -9,7 +9,9 @@
 #ifndef TEGULA_CONVERSION_PASSES_H
 #define TEGULA_CONVERSION_PASSES_H
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Pass/Pass.h"
+#include "tegula/Dialect/Sched/IR/Sched.h"
 
 namespace tegula {
 

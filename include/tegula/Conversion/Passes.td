@@ -73,4 +73,42 @@ def TegulaToLoopsPass : Pass<"tegula-to-loops", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// TegulaToSched
+//===----------------------------------------------------------------------===//
+
+def SchedFormMapsPass : Pass<"sched-form-maps"> {
+  let summary = "gathers elementwise tile ops into map regions";
+  let description = [{
+    Elementwise ops and reductions that can run in one sweep over a domain become
+    one `sched.map`, still on tile values. Constants, splats, iotas, broadcasts
+    and masks made of them are cloned into each map that reads them: they cost
+    less than the memory they would fill. A product of a dot's accumulator with
+    one number per row stays outside: it becomes the dot's `scale`.
+
+    **Requires** decomposed tile programs. **Guarantees** outside maps no
+    elementwise op or reduction on tiles is left, but rescaled accumulators; ops
+    that touch memory keep their order. **Fails when** nothing: what it does not
+    know stays.
+  }];
+  let dependentDialects = ["::tegula::sched::SchedDialect"];
+}
+
+def SchedMaterializePass : Pass<"sched-materialize"> {
+  let summary = "places tiles in buffers: tile programs become scheduled kernels";
+  let description = [{
+    Each tile gets a buffer, allocated once per instance outside all streams. An
+    op writes over an operand's buffer where that operand dies there; a carried
+    tile keeps one buffer over all trips. A load whose tile is only the right
+    operand of products becomes a packing copy. Streams become `scf.for`.
+
+    **Requires** `sched-form-maps`. **Guarantees** no tile value is left outside
+    map bodies. **Fails when** an op has no scheduled form, naming the op.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"x86-64-v4\"", "machine to schedule for">];
+  let dependentDialects = ["::tegula::sched::SchedDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
+
 #endif // TEGULA_CONVERSION_PASSES_TD

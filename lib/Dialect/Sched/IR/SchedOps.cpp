@@ -208,3 +208,13 @@ LogicalResult sched::ArgMaxOp::verify() {
                          << dest;
   return verifyRows(*this, source, dest);
 }
+
+LogicalResult ScalarOp::verify() {
+  BufType source = getSource().getType();
+  if (static_cast<int64_t>(getAt().size()) != source.getRank() || source.isPacked()) // C1
+    return emitOpError() << "takes " << source.getRank() << " indices of a row buffer, got "
+                         << getAt().size() << " for " << source;
+  if (getValue().getType() != source.getElem()) // C2
+    return emitOpError() << "gives " << source.getElem() << ", not " << getValue().getType();
+  return success();
+}

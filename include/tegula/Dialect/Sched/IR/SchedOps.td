@@ -293,6 +293,22 @@ def Sched_ArgMaxOp : Sched_Op<"argmax"> {
   let hasVerifier = 1;
 }
 
+def Sched_ScalarOp : Sched_Op<"scalar"> {
+  let summary = "one element of a buffer";
+  let description = [{
+    C1: one index per axis of a buffer that is not packed. C2: the result has
+    the buffer's element type.
+
+    ```mlir
+    %x = sched.scalar %b[%i] : !sched.buf<64xf32, local> -> f32
+    ```
+  }];
+  let arguments = (ins Arg<Sched_BufType, "source", [MemRead]>:$source, Variadic<Index>:$at);
+  let results = (outs Tegula_Elem:$value);
+  let assemblyFormat = "$source `[` $at `]` attr-dict `:` type($source) `->` type($value)";
+  let hasVerifier = 1;
+}
+
 def Sched_ArenaOp : Sched_Op<"arena", [Pure]> {
   let summary = "the scratch memory of the worker that runs this instance";
   let description = [{
