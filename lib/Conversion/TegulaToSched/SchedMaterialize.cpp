@@ -100,6 +100,7 @@ private:
   const TargetInfo &target;
   unsigned &globals;
   OpBuilder allocs;
+  Operation *lastAlloc = nullptr;
   DenseMap<Value, Operation *> lastUse;
   /// Buffer of each tile, and the tile that lives in each buffer now.
   DenseMap<Value, Value> buffers, tenants;
@@ -144,7 +145,12 @@ void Materializer::findLastUses() {
 //===----------------------------------------------------------------------===//
 
 Value Materializer::alloc(BufType type, Location loc) {
-  return sched::AllocOp::create(allocs, loc, type, IntegerAttr());
+  // Allocations come first, in the order in which they are made.
+  if (lastAlloc)
+    allocs.setInsertionPointAfter(lastAlloc);
+  auto op = sched::AllocOp::create(allocs, loc, type, IntegerAttr());
+  lastAlloc = op;
+  return op;
 }
 
 Value Materializer::buffer(Value tile) {
@@ -614,9 +620,7 @@ FailureOr<sched::KernelOp> Materializer::run() {
   findLastUses();
   auto grid = *kernel.getBody().getOps<GridOp>().begin();
   Block &block = grid.getBody().front();
-  // Allocations come first; they are written in the order in which they are made.
-  Operation *first = &block.front();
-  allocs.setInsertionPoint(first);
+  allocs.setInsertionPointToStart(&block);
   if (failed(convertBlock(block)))
     return failure();
   for (Operation *op : done)
