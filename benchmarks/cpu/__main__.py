@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import tegula.ops as ops
 import torch
 
-import tegula.ops as ops
 from benchmarks import harness
 from benchmarks.harness import Case, Peak
 
