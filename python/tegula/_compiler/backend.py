@@ -19,8 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +137,6 @@ def default_backend() -> Backend:
 
     Called on the first compile, never on import. The import is late for the same reason.
     """
-    module: Any = import_module("tegula.runtime")
-    backend: Backend = module.backend()
-    return backend
+    from tegula.runtime import backend
+
+    return backend()

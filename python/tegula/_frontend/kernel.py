@@ -217,8 +217,4 @@ def kernel(fn: Any = None, /, *, repeatable: bool = False) -> Any:
     """Makes a kernel of a function whose parameters are annotated."""
     if fn is not None:
         return Kernel(fn, repeatable)
-
-    def decorate(f: Any) -> Kernel:
-        return Kernel(f, repeatable)
-
-    return decorate
+    return lambda f: Kernel(f, repeatable)

@@ -1,0 +1,249 @@
+/*===- tegula.h - The C interface of Tegula -------------------------------===*\
+|*                                                                            *|
+|* Part of the Tegula project, under the Apache License v2.0 with LLVM        *|
+|* Exceptions. See LICENSE for license information.                           *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                    *|
+|*                                                                            *|
+|*===----------------------------------------------------------------------===*|
+|*                                                                            *|
+|* text --compile--> artifact --load--> module --find--> kernel               *|
+|*                      |                                  |                  *|
+|*                   bytes, files                       prepare               *|
+|*                                                         |                  *|
+|*                                                       record --launch-->   *|
+|*                                                                            *|
+|* One rule for errors: a function that can fail returns its diagnostics, or  *|
+|* NULL where there is nothing to say, and gives its result through its last  *|
+|* parameter, which is NULL if and only if it failed. A result may come with  *|
+|* warnings. A launch has no result: it returns NULL if and only if it went   *|
+|* well. Nothing is printed, nothing aborts.                                  *|
+|*                                                                            *|
+|* One rule for memory: what a function creates, the caller frees with the    *|
+|* function named beside it; all of these take NULL. Everything else (strings,*|
+|* kernels, diagnostics inside diagnostics) belongs to the object that it was *|
+|* asked of. Strings end with NUL.                                            *|
+|*                                                                            *|
+|* One rule for threads: there is no global state. Every function may be      *|
+|* called from any thread at any time, on one object too; only the freeing of *|
+|* an object must not meet another use of it.                                 *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
+
+#ifndef TEGULA_C_TEGULA_H
+#define TEGULA_C_TEGULA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(_WIN32)
+#define TEGULA_EXPORT __declspec(dllexport)
+#else
+#define TEGULA_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* Version --------------------------------------------------------------- */
+
+/** Changes when a function or struct of this header changes its meaning. */
+#define TEGULA_API_VERSION 1
+
+/** The TEGULA_API_VERSION that the library was built with. */
+TEGULA_EXPORT int tegula_api_version(void);
+
+/** Version of the library, "0.1.0". Artifacts are read by the version that wrote them. */
+TEGULA_EXPORT const char *tegula_version(void);
+
+/* Diagnostics ----------------------------------------------------------- */
+
+/** A list of messages. */
+typedef struct tegula_diagnostics tegula_diagnostics;
+
+/** One message of a list. */
+typedef struct tegula_diagnostic tegula_diagnostic;
+
+typedef enum tegula_severity {
+  TEGULA_NOTE,
+  TEGULA_REMARK,
+  TEGULA_WARNING,
+  TEGULA_ERROR
+} tegula_severity;
+
+/** A range of source text; lines and columns count from 1, the end is exclusive. */
+typedef struct tegula_position {
+  const char *file;
+  uint32_t line, column, end_line, end_column;
+} tegula_position;
+
+TEGULA_EXPORT size_t tegula_diagnostics_count(const tegula_diagnostics *diagnostics);
+TEGULA_EXPORT const tegula_diagnostic *tegula_diagnostics_get(const tegula_diagnostics *diagnostics,
+                                                              size_t index);
+TEGULA_EXPORT void tegula_diagnostics_free(tegula_diagnostics *diagnostics);
+
+TEGULA_EXPORT tegula_severity tegula_diagnostic_severity(const tegula_diagnostic *diagnostic);
+TEGULA_EXPORT const char *tegula_diagnostic_message(const tegula_diagnostic *diagnostic);
+/** The place, then its call sites, innermost first. There may be none. */
+TEGULA_EXPORT size_t tegula_diagnostic_site_count(const tegula_diagnostic *diagnostic);
+TEGULA_EXPORT tegula_position tegula_diagnostic_site(const tegula_diagnostic *diagnostic,
+                                                     size_t index);
+TEGULA_EXPORT size_t tegula_diagnostic_note_count(const tegula_diagnostic *diagnostic);
+TEGULA_EXPORT const tegula_diagnostic *tegula_diagnostic_note(const tegula_diagnostic *diagnostic,
+                                                              size_t index);
+
+/* Bytes ----------------------------------------------------------------- */
+
+/** Bytes that a function has made. A NUL follows them. */
+typedef struct tegula_bytes tegula_bytes;
+
+TEGULA_EXPORT const char *tegula_bytes_data(const tegula_bytes *bytes);
+TEGULA_EXPORT size_t tegula_bytes_size(const tegula_bytes *bytes);
+TEGULA_EXPORT void tegula_bytes_free(tegula_bytes *bytes);
+
+/* Compiling ------------------------------------------------------------- */
+
+/** What changes the code that is made. Set `size` to sizeof(tegula_options) and what
+    is not needed to 0: a field that a later version adds then has its default. */
+typedef struct tegula_options {
+  size_t size;
+  /** "x86-64-v3", "x86-64-v4", either with features ("x86-64-v4+avx512bf16"), or
+      "native" (also NULL): this machine. */
+  const char *target;
+  /** "sched" (also NULL): the fast path; "loops": plain scalar loops, the oracle. */
+  const char *path;
+} tegula_options;
+
+/** A compiled program as data. */
+typedef struct tegula_artifact tegula_artifact;
+
+/** Compiles MLIR text of `size` bytes. `file_name` names it in diagnostics. `options`
+    may be NULL. Free the result with tegula_artifact_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_compile(const char *text, size_t size,
+                                                 const char *file_name,
+                                                 const tegula_options *options,
+                                                 tegula_artifact **artifact);
+
+/** The program at a level: "tegula", "sched", "loops", "llvm", "asm", or "obj" (an
+    object's bytes). Free the result with tegula_bytes_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_emit(const char *text, size_t size, const char *file_name,
+                                              const char *level, const tegula_options *options,
+                                              tegula_bytes **output);
+
+TEGULA_EXPORT tegula_diagnostics *tegula_artifact_serialize(const tegula_artifact *artifact,
+                                                            tegula_bytes **bytes);
+/** Refuses bytes that are damaged or that another version wrote. */
+TEGULA_EXPORT tegula_diagnostics *tegula_artifact_deserialize(const char *data, size_t size,
+                                                              tegula_artifact **artifact);
+/** The target with its features, as `target` above takes it. */
+TEGULA_EXPORT const char *tegula_artifact_target(const tegula_artifact *artifact);
+TEGULA_EXPORT void tegula_artifact_free(tegula_artifact *artifact);
+
+/* Modules and kernels --------------------------------------------------- */
+
+/** A program in memory, ready to run. */
+typedef struct tegula_module tegula_module;
+
+/** A kernel of a module. */
+typedef struct tegula_kernel tegula_kernel;
+
+/** Element types. `index` is a 64-bit signed integer. */
+typedef enum tegula_dtype {
+  TEGULA_F64,
+  TEGULA_F32,
+  TEGULA_F16,
+  TEGULA_BF16,
+  TEGULA_I1, /* a byte, 0 or 1 */
+  TEGULA_I8,
+  TEGULA_I32,
+  TEGULA_I64,
+  TEGULA_INDEX,
+  TEGULA_F8E4M3FN,
+  TEGULA_F8E5M2
+} tegula_dtype;
+
+/** What a kernel does with an argument; a `value` is a scalar, the others are views. */
+typedef enum tegula_access {
+  TEGULA_VALUE,
+  TEGULA_IN,
+  TEGULA_OUT,
+  TEGULA_INOUT
+} tegula_access;
+
+/** A size or stride that is known at launch only. */
+#define TEGULA_DYNAMIC INT64_MIN
+
+/** An argument of a kernel and what its caller must keep. */
+typedef struct tegula_argument {
+  const char *name;
+  tegula_access access;
+  tegula_dtype dtype;
+  /** Of a view; 0 for a scalar. */
+  uint32_t rank;
+  /** One per axis, or TEGULA_DYNAMIC. Strides count elements. */
+  const int64_t *sizes, *strides;
+  /** The address is a multiple of so many bytes. */
+  int64_t align;
+  /** The stride of an axis is a multiple of so many elements; NULL: any. */
+  const int64_t *multiples;
+} tegula_argument;
+
+/** Loads a program into this process; refuses one that was built for more than this
+    CPU has. Free the result with tegula_module_free. The artifact may go before. */
+TEGULA_EXPORT tegula_diagnostics *tegula_module_load(const tegula_artifact *artifact,
+                                                     tegula_module **module);
+TEGULA_EXPORT size_t tegula_module_kernel_count(const tegula_module *module);
+TEGULA_EXPORT const tegula_kernel *tegula_module_kernel(const tegula_module *module, size_t index);
+/** NULL if there is none of that name. */
+TEGULA_EXPORT const tegula_kernel *tegula_module_find(const tegula_module *module,
+                                                      const char *name);
+/** Records keep what they need of their module: the module may go before. */
+TEGULA_EXPORT void tegula_module_free(tegula_module *module);
+
+TEGULA_EXPORT const char *tegula_kernel_name(const tegula_kernel *kernel);
+TEGULA_EXPORT size_t tegula_kernel_argument_count(const tegula_kernel *kernel);
+TEGULA_EXPORT tegula_argument tegula_kernel_argument(const tegula_kernel *kernel, size_t index);
+/** Conditions that are checked on every launch: their messages. */
+TEGULA_EXPORT size_t tegula_kernel_requirement_count(const tegula_kernel *kernel);
+TEGULA_EXPORT const char *tegula_kernel_requirement(const tegula_kernel *kernel, size_t index);
+/** Axes of the grid, and the step of each. */
+TEGULA_EXPORT size_t tegula_kernel_grid_rank(const tegula_kernel *kernel);
+TEGULA_EXPORT int64_t tegula_kernel_grid_step(const tegula_kernel *kernel, size_t axis);
+/** Scratch bytes that each thread of a launch needs; the library provides them. */
+TEGULA_EXPORT uint64_t tegula_kernel_arena_bytes(const tegula_kernel *kernel);
+
+/* Launching ------------------------------------------------------------- */
+
+/** Type, sizes and strides (in elements) of one argument; a scalar has rank 0. */
+typedef struct tegula_descriptor {
+  tegula_dtype dtype;
+  uint32_t rank;
+  const int64_t *sizes, *strides;
+} tegula_descriptor;
+
+/** A launch with fixed sizes and strides. */
+typedef struct tegula_record tegula_record;
+
+/** Checks one descriptor per argument against the kernel and lays the launch out. Free
+    the result with tegula_record_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
+                                                 const tegula_descriptor *descriptors,
+                                                 size_t count, tegula_record **record);
+
+/** Runs the kernel and waits for it. `packed` holds one 8-byte word per argument, in
+    order: the address of a view; f64 as it is; f32 in the low four bytes; f16, bf16 and
+    f8 as their bits in the low bytes; i1 as 0 or 1; other integers sign-extended.
+
+    `threads` 0 means as many as the process's thread pool has. Results do not depend on
+    their number. Refused, before anything runs: a condition of the kernel that does not
+    hold, a written argument that overlaps another, a broken promise of alignment. If a
+    check fails while it runs, outputs are unspecified. */
+TEGULA_EXPORT tegula_diagnostics *tegula_launch(tegula_record *record, const void *packed,
+                                                int threads);
+TEGULA_EXPORT void tegula_record_free(tegula_record *record);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TEGULA_C_TEGULA_H */

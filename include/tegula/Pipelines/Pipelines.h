@@ -1,0 +1,56 @@
+//===- Pipelines.h - The order of passes -------------------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEGULA_PIPELINES_PIPELINES_H
+#define TEGULA_PIPELINES_PIPELINES_H
+
+#include "tegula/Target/CpuTarget.h"
+
+namespace mlir {
+class DialectRegistry;
+class OpPassManager;
+} // namespace mlir
+
+namespace tegula {
+
+/// The two ways from tile programs to machine code.
+enum class Path {
+  /// Plain scalar loops: the oracle.
+  Loops,
+  /// Through the scheduled level: what ships.
+  Sched,
+};
+
+/// How far a program has come.
+enum class Level { Tegula, Sched, Loops, LLVM, Asm, Obj };
+
+/// The dialects that compiled programs pass through, and what translates them.
+void registerCompilerDialects(mlir::DialectRegistry &registry);
+
+/// Checked and simplified tile programs: level `Tegula`.
+void buildTilePipeline(mlir::OpPassManager &pm);
+
+/// Tile programs to kernels whose bodies are scalar loops: level `Loops`.
+void buildTileToLoopsPipeline(mlir::OpPassManager &pm);
+
+/// Tile programs to scheduled kernels: level `Sched`.
+void buildTileToSchedPipeline(mlir::OpPassManager &pm, const CpuTarget &target);
+
+/// Scheduled kernels to kernels whose bodies are loops over vectors: level `Loops`.
+void buildSchedToLoopsPipeline(mlir::OpPassManager &pm, const CpuTarget &target);
+
+/// Kernels whose bodies are upstream ops to functions of the host ABI in the LLVM
+/// dialect, and a `tegula.entry` for each.
+void buildLoopsToLLVMPipeline(mlir::OpPassManager &pm);
+
+/// The above as named pipelines of tegula-opt: `tegula-loops-to-llvm`, ...
+void registerPipelines();
+
+} // namespace tegula
+
+#endif // TEGULA_PIPELINES_PIPELINES_H

@@ -1,0 +1,291 @@
+//===- tegula.cpp - The C interface of Tegula -----------------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tegula-c/tegula.h"
+
+#include "tegula/Pipelines/Compile.h"
+#include "tegula/Runtime/Artifact.h"
+#include "tegula/Runtime/Module.h"
+
+#include <cstring>
+
+using namespace tegula;
+
+//===----------------------------------------------------------------------===//
+// Opaque types
+//===----------------------------------------------------------------------===//
+
+struct tegula_diagnostic : Diagnostic {};
+struct tegula_diagnostics {
+  Diagnostics list;
+};
+struct tegula_bytes {
+  std::string data;
+};
+struct tegula_artifact {
+  std::shared_ptr<const Artifact> artifact;
+};
+struct tegula_kernel {
+  Kernel &kernel;
+  std::weak_ptr<Module> module;
+};
+struct tegula_module {
+  std::shared_ptr<Module> module;
+  std::vector<tegula_kernel> kernels;
+};
+struct tegula_record {
+  std::unique_ptr<Record> record;
+};
+
+// The C enums are the C++ ones, value for value.
+static_assert(TEGULA_F8E5M2 == static_cast<int>(DType::F8E5M2) &&
+              TEGULA_INDEX == static_cast<int>(DType::Index) &&
+              TEGULA_I1 == static_cast<int>(DType::I1));
+static_assert(TEGULA_INOUT == static_cast<int>(ArgumentAccess::InOut) &&
+              TEGULA_ERROR == static_cast<int>(Severity::Error));
+static_assert(TEGULA_DYNAMIC == dynamicExtent);
+
+/// A list for the caller, or null where there is nothing to say.
+static tegula_diagnostics *give(Diagnostics &&list) {
+  return list.empty() ? nullptr : new tegula_diagnostics{std::move(list)};
+}
+
+static tegula_diagnostics *giveError(std::string message) {
+  return new tegula_diagnostics{{makeError(std::move(message))}};
+}
+
+static const tegula_diagnostic *view(const Diagnostic &diagnostic) {
+  return static_cast<const tegula_diagnostic *>(&diagnostic);
+}
+
+//===----------------------------------------------------------------------===//
+// Version, diagnostics, bytes
+//===----------------------------------------------------------------------===//
+
+int tegula_api_version(void) { return TEGULA_API_VERSION; }
+const char *tegula_version(void) { return libraryVersion; }
+
+size_t tegula_diagnostics_count(const tegula_diagnostics *diagnostics) {
+  return diagnostics ? diagnostics->list.size() : 0;
+}
+const tegula_diagnostic *tegula_diagnostics_get(const tegula_diagnostics *diagnostics,
+                                                size_t index) {
+  return index < tegula_diagnostics_count(diagnostics) ? view(diagnostics->list[index]) : nullptr;
+}
+void tegula_diagnostics_free(tegula_diagnostics *diagnostics) { delete diagnostics; }
+
+tegula_severity tegula_diagnostic_severity(const tegula_diagnostic *diagnostic) {
+  return static_cast<tegula_severity>(diagnostic->severity);
+}
+const char *tegula_diagnostic_message(const tegula_diagnostic *diagnostic) {
+  return diagnostic->message.c_str();
+}
+size_t tegula_diagnostic_site_count(const tegula_diagnostic *diagnostic) {
+  return diagnostic->sites.size();
+}
+tegula_position tegula_diagnostic_site(const tegula_diagnostic *diagnostic, size_t index) {
+  if (index >= diagnostic->sites.size())
+    return {"", 0, 0, 0, 0};
+  const Position &position = diagnostic->sites[index];
+  return {position.file.c_str(), position.line, position.column, position.endLine,
+          position.endColumn};
+}
+size_t tegula_diagnostic_note_count(const tegula_diagnostic *diagnostic) {
+  return diagnostic->notes.size();
+}
+const tegula_diagnostic *tegula_diagnostic_note(const tegula_diagnostic *diagnostic,
+                                                size_t index) {
+  return index < diagnostic->notes.size() ? view(diagnostic->notes[index]) : nullptr;
+}
+
+const char *tegula_bytes_data(const tegula_bytes *bytes) { return bytes->data.c_str(); }
+size_t tegula_bytes_size(const tegula_bytes *bytes) { return bytes->data.size(); }
+void tegula_bytes_free(tegula_bytes *bytes) { delete bytes; }
+
+//===----------------------------------------------------------------------===//
+// Compiling
+//===----------------------------------------------------------------------===//
+
+/// The options that `given` stands for; false with a message where it makes no sense.
+static bool readOptions(const tegula_options *given, CompileOptions &options,
+                        std::string &message) {
+  tegula_options all = {};
+  if (given) // a caller built with an older header gives fewer fields
+    std::memcpy(&all, given, std::min(given->size, sizeof(all)));
+  if (all.target)
+    options.target = all.target;
+  std::optional<Path> path = symbolizePath(all.path ? all.path : "sched");
+  if (!path) {
+    message = std::string("unknown path '") + all.path + "': expected sched or loops";
+    return false;
+  }
+  options.path = *path;
+  return true;
+}
+
+tegula_diagnostics *tegula_compile(const char *text, size_t size, const char *file_name,
+                                   const tegula_options *given, tegula_artifact **artifact) {
+  *artifact = nullptr;
+  CompileOptions options;
+  std::string message;
+  if (!readOptions(given, options, message))
+    return giveError(message);
+  Diagnostics diagnostics;
+  std::shared_ptr<const Artifact> made =
+      compile(llvm::StringRef(text, size), file_name ? file_name : "-", options, diagnostics);
+  if (made)
+    *artifact = new tegula_artifact{std::move(made)};
+  return give(std::move(diagnostics));
+}
+
+tegula_diagnostics *tegula_emit(const char *text, size_t size, const char *file_name,
+                                const char *level, const tegula_options *given,
+                                tegula_bytes **output) {
+  *output = nullptr;
+  CompileOptions options;
+  std::string message;
+  if (!readOptions(given, options, message))
+    return giveError(message);
+  std::optional<Level> wanted = symbolizeLevel(level);
+  if (!wanted)
+    return giveError(std::string("unknown level '") + level +
+                     "': expected tegula, sched, loops, llvm, asm or obj");
+  Diagnostics diagnostics;
+  std::optional<std::string> made = emit(llvm::StringRef(text, size), file_name ? file_name : "-",
+                                         *wanted, options, diagnostics);
+  if (made)
+    *output = new tegula_bytes{std::move(*made)};
+  return give(std::move(diagnostics));
+}
+
+tegula_diagnostics *tegula_artifact_serialize(const tegula_artifact *artifact,
+                                              tegula_bytes **bytes) {
+  std::vector<char> data = artifact->artifact->serialize();
+  *bytes = new tegula_bytes{std::string(data.data(), data.size())};
+  return nullptr;
+}
+
+tegula_diagnostics *tegula_artifact_deserialize(const char *data, size_t size,
+                                                tegula_artifact **artifact) {
+  *artifact = nullptr;
+  Diagnostics diagnostics;
+  std::shared_ptr<const Artifact> read = Artifact::deserialize(data, size, diagnostics);
+  if (read)
+    *artifact = new tegula_artifact{std::move(read)};
+  return give(std::move(diagnostics));
+}
+
+const char *tegula_artifact_target(const tegula_artifact *artifact) {
+  return artifact->artifact->target.c_str();
+}
+void tegula_artifact_free(tegula_artifact *artifact) { delete artifact; }
+
+//===----------------------------------------------------------------------===//
+// Modules and kernels
+//===----------------------------------------------------------------------===//
+
+tegula_diagnostics *tegula_module_load(const tegula_artifact *artifact, tegula_module **module) {
+  *module = nullptr;
+  Diagnostics diagnostics;
+  std::shared_ptr<Module> loaded = Module::load(artifact->artifact, diagnostics);
+  if (loaded) {
+    auto *result = new tegula_module{loaded, {}};
+    result->kernels.reserve(loaded->size());
+    for (size_t i = 0; i < loaded->size(); ++i)
+      result->kernels.push_back({loaded->kernel(i), loaded});
+    *module = result;
+  }
+  return give(std::move(diagnostics));
+}
+
+size_t tegula_module_kernel_count(const tegula_module *module) { return module->kernels.size(); }
+const tegula_kernel *tegula_module_kernel(const tegula_module *module, size_t index) {
+  return index < module->kernels.size() ? &module->kernels[index] : nullptr;
+}
+const tegula_kernel *tegula_module_find(const tegula_module *module, const char *name) {
+  for (const tegula_kernel &kernel : module->kernels)
+    if (kernel.kernel.info.name == name)
+      return &kernel;
+  return nullptr;
+}
+void tegula_module_free(tegula_module *module) { delete module; }
+
+const char *tegula_kernel_name(const tegula_kernel *kernel) {
+  return kernel->kernel.info.name.c_str();
+}
+size_t tegula_kernel_argument_count(const tegula_kernel *kernel) {
+  return kernel->kernel.info.arguments.size();
+}
+tegula_argument tegula_kernel_argument(const tegula_kernel *kernel, size_t index) {
+  if (index >= kernel->kernel.info.arguments.size())
+    return {};
+  const ArgumentInfo &info = kernel->kernel.info.arguments[index];
+  return {info.name.c_str(),
+          static_cast<tegula_access>(info.access),
+          static_cast<tegula_dtype>(info.dtype),
+          static_cast<uint32_t>(info.sizes.size()),
+          info.sizes.data(),
+          info.strides.data(),
+          info.align,
+          info.multiples.empty() ? nullptr : info.multiples.data()};
+}
+size_t tegula_kernel_requirement_count(const tegula_kernel *kernel) {
+  return kernel->kernel.info.requirements.size();
+}
+const char *tegula_kernel_requirement(const tegula_kernel *kernel, size_t index) {
+  const std::vector<MessageInfo> &all = kernel->kernel.info.requirements;
+  return index < all.size() ? all[index].text.c_str() : nullptr;
+}
+size_t tegula_kernel_grid_rank(const tegula_kernel *kernel) {
+  return kernel->kernel.info.steps.size();
+}
+int64_t tegula_kernel_grid_step(const tegula_kernel *kernel, size_t axis) {
+  const std::vector<int64_t> &steps = kernel->kernel.info.steps;
+  return axis < steps.size() ? steps[axis] : 0;
+}
+uint64_t tegula_kernel_arena_bytes(const tegula_kernel *kernel) {
+  return kernel->kernel.info.arenaBytes;
+}
+
+//===----------------------------------------------------------------------===//
+// Launching
+//===----------------------------------------------------------------------===//
+
+tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
+                                   const tegula_descriptor *descriptors, size_t count,
+                                   tegula_record **record) {
+  *record = nullptr;
+  std::vector<ArgumentLayout> layouts(count);
+  for (size_t i = 0; i < count; ++i) {
+    const tegula_descriptor &descriptor = descriptors[i];
+    if (descriptor.dtype < 0 || descriptor.dtype > TEGULA_F8E5M2)
+      return giveError("descriptor " + std::to_string(i) + " has no valid element type");
+    layouts[i].dtype = static_cast<DType>(descriptor.dtype);
+    if (descriptor.rank) {
+      layouts[i].sizes.assign(descriptor.sizes, descriptor.sizes + descriptor.rank);
+      layouts[i].strides.assign(descriptor.strides, descriptor.strides + descriptor.rank);
+    }
+  }
+  Diagnostics diagnostics;
+  std::shared_ptr<Module> module = kernel->module.lock();
+  if (!module)
+    return giveError("the kernel's module has been freed");
+  std::unique_ptr<Record> prepared =
+      Record::prepare(std::move(module), kernel->kernel, layouts, diagnostics);
+  if (prepared)
+    *record = new tegula_record{std::move(prepared)};
+  return give(std::move(diagnostics));
+}
+
+tegula_diagnostics *tegula_launch(tegula_record *record, const void *packed, int threads) {
+  std::optional<Diagnostic> failure =
+      record->record->launch(static_cast<const uint64_t *>(packed), threads);
+  return failure ? new tegula_diagnostics{{std::move(*failure)}} : nullptr;
+}
+
+void tegula_record_free(tegula_record *record) { delete record; }
