@@ -98,6 +98,8 @@ def suites() -> tuple[Suite, ...]:
             (PYTHON, "-m", "pytest", "test/python", "-q", "-n", str(os.cpu_count() or 1), f"--junitxml={py}"),
             read_junit(py),
         ),
+        Suite("accept", "what was promised, as far as it is cheap to check",
+              (PYTHON, "utils/accept.py", "language", "--cheap"), read_lines),
     )  # fmt: skip
 
 

@@ -27,7 +27,25 @@ from tegula.language.control import (
     topk_update,
     tril_inverse,
 )
-from tegula.language.dtypes import A, DType, T, U, acc, bf16, f8e4m3, f8e5m2, f16, f32, f64, i1, i8, i32, i64, index, u64
+from tegula.language.dtypes import (
+    A,
+    DType,
+    T,
+    U,
+    acc,
+    bf16,
+    f8e4m3,
+    f8e5m2,
+    f16,
+    f32,
+    f64,
+    i1,
+    i8,
+    i32,
+    i64,
+    index,
+    u64,
+)
 from tegula.language.elementwise import absolute as abs
 from tegula.language.elementwise import bitcast, cast, maximum, minimum, where
 from tegula.language.grad import grad
@@ -64,3 +82,16 @@ from tegula.language.structured import (
     softmax_update,
 )
 from tegula.language.values import Cx, Scalar, State, Tile, View
+
+__all__ = [
+    "A", "abs", "acc", "argmax", "barrier", "bf16", "bitcast", "butterfly", "cast", "cdiv", "concat", "const",
+    "constant", "cos", "cumsum", "Cx", "dot", "DType", "empty", "empty_like", "erf", "exp", "exp2", "expand_bitmap",
+    "f16", "f32", "f64", "f8e4m3", "f8e5m2", "fft", "floor", "fn", "full", "grad", "grid", "i1", "i32", "i64", "i8",
+    "ifft", "In", "index", "inf", "InOut", "iota", "Kernel", "kernel", "LN2", "load", "log", "log1p", "log2", "LOG2E",
+    "log_sigmoid", "low_rank_dot", "maximum", "minimum", "Opt", "Out", "Program", "program", "reduce_store",
+    "require", "round_down", "round_up", "rsqrt", "save", "Scalar", "segment_ids", "segment_sum", "sigmoid", "sign",
+    "sin", "softmax_finish", "softmax_init", "softmax_merge", "softmax_parts", "softmax_state", "softmax_update",
+    "softplus", "Span", "span", "Spec", "sqrt", "State", "store", "stream", "T", "tanh", "TegulaError", "threads",
+    "Tile", "tile", "topk_finish", "topk_init", "topk_update", "tril_inverse", "U", "u64", "View", "views", "where",
+    "zeros",
+]  # fmt: skip

@@ -14,7 +14,9 @@
 
 #include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
+#include "tegula/Dialect/Tegula/IR/Schedule.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Target/TargetInfo.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -37,15 +39,6 @@ static bool isTile(Type type) { return isa<RankedTensorType>(type); }
 static bool isTile(Value value) { return isTile(value.getType()); }
 
 namespace {
-
-/// Panel widths of packed operands, from the target's register blocks.
-struct TargetInfo {
-  int64_t vectorBytes;
-  int64_t getPanelWidth(Type elem) const {
-    int64_t bytes = elem.isF64() || elem.isInteger(64) ? 8 : 4;
-    return 2 * vectorBytes / bytes;
-  }
-};
 
 /// Schedules one kernel.
 class Materializer {
@@ -74,6 +67,8 @@ private:
   }
   Value chooseBuffer(Value result, Operation *op, ArrayRef<Value> overwritable);
   Value getRightOperand(DotOp op);
+  ScheduleRowAttr getRow(AnchorOpInterface op);
+  FailureOr<BufType> getStorage(Value tile, AnchorOpInterface anchor);
   void copy(OpBuilder &builder, Location loc, Value from, Value to);
 
   // Ops.
@@ -101,6 +96,8 @@ private:
   unsigned &globals;
   OpBuilder allocs;
   Operation *lastAlloc = nullptr;
+  /// Of the stream whose body is being converted, or null.
+  ScheduleAttr schedule;
   DenseMap<Value, Operation *> lastUse;
   /// Buffer of each tile, and the tile that lives in each buffer now.
   DenseMap<Value, Value> buffers, tenants;
@@ -212,30 +209,38 @@ Value Materializer::getRightOperand(DotOp op) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-/// The side of all its uses, where each is the right operand of a dot: true for
-/// `trans`; nothing where some use is another.
-static std::optional<bool> isRightOperandOnly(Value tile) {
-  std::optional<bool> transposed;
-  for (OpOperand &use : tile.getUses()) {
-    auto dot = dyn_cast<DotOp>(use.getOwner());
-    if (!dot || use.getOperandNumber() != 1 || dot.getA() == tile)
-      return std::nullopt;
-    if (transposed && *transposed != dot.getTransB())
-      return std::nullopt;
-    transposed = dot.getTransB();
-  }
-  return transposed;
+/// The current stream's row for `op`, or null: outside streams the defaults hold.
+ScheduleRowAttr Materializer::getRow(AnchorOpInterface op) {
+  if (!schedule || !op.getAnchorLabel())
+    return nullptr;
+  return findRow(schedule, op.getAnchorLabel());
+}
+
+/// How a tile that comes from memory is stored: as the row says, else packed
+/// where it is nothing but the right operand of products.
+FailureOr<BufType> Materializer::getStorage(Value tile, AnchorOpInterface anchor) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  std::optional<bool> side = getRightOperandSide(tile);
+  ScheduleRowAttr row = anchor ? getRow(anchor) : nullptr;
+  if (!row)
+    return side ? BufType::get(type, sched::Space::local,
+                               target.getPanelWidth(type.getElementType()), *side)
+                : BufType::get(type);
+  bool packT = row.getFlag() == ScheduleFlag::pack_t;
+  if (!packT && row.getFlag() != ScheduleFlag::pack)
+    return BufType::get(type);
+  if (side != packT)
+    return anchor->emitOpError() << "is scheduled to be packed, but is not only the "
+                                 << (packT ? "transposed " : "") << "right operand of products";
+  return BufType::get(type, sched::Space::local, row.getAmount(), packT);
 }
 
 LogicalResult Materializer::convert(LoadOp op) {
   OpBuilder builder(op);
-  auto tile = cast<RankedTensorType>(op.getTile().getType());
-  auto type = BufType::get(tile);
-  if (std::optional<bool> transposed = isRightOperandOnly(op.getTile());
-      transposed && tile.getRank() >= 2)
-    type = BufType::get(tile, sched::Space::local, target.getPanelWidth(tile.getElementType()),
-                        *transposed);
-  Value buf = alloc(type, op.getLoc());
+  FailureOr<BufType> type = getStorage(op.getTile(), op);
+  if (failed(type))
+    return failure();
+  Value buf = alloc(*type, op.getLoc());
   sched::CopyOp::create(builder, op.getLoc(), op.getView(), op.getAt(), op.getUpto(),
                         op.getPad(), buf, op.getLabelAttr());
   place(op.getTile(), buf);
@@ -262,12 +267,10 @@ LogicalResult Materializer::convert(arith::ConstantOp op) {
   Value view = memref::GetGlobalOp::create(builder, op.getLoc(), type, name);
   Value zero = arith::ConstantIndexOp::create(builder, op.getLoc(), 0);
   SmallVector<Value> at(tile.getRank(), zero);
-  auto bufType = BufType::get(tile);
-  if (std::optional<bool> transposed = isRightOperandOnly(op.getResult());
-      transposed && tile.getRank() >= 2)
-    bufType = BufType::get(tile, sched::Space::local,
-                           target.getPanelWidth(tile.getElementType()), *transposed);
-  Value buf = alloc(bufType, op.getLoc());
+  FailureOr<BufType> bufType = getStorage(op.getResult(), nullptr);
+  if (failed(bufType))
+    return failure();
+  Value buf = alloc(*bufType, op.getLoc());
   sched::CopyOp::create(builder, op.getLoc(), view, at, ValueRange(), Value(), buf,
                         StringAttr());
   place(op.getResult(), buf);
@@ -304,8 +307,11 @@ LogicalResult Materializer::convert(DotOp op) {
     c = chooseBuffer(op.getResult(), op, {});
   }
   Value a = buffer(op.getA()), b = getRightOperand(op);
+  IntegerAttr panel;
+  if (ScheduleRowAttr row = getRow(op); row && row.getFlag() == ScheduleFlag::panel)
+    panel = builder.getI64IntegerAttr(row.getAmount());
   sched::MmaOp::create(builder, loc, a, b, c, scale ? buffer(scale) : Value(), op.getTransA(),
-                       op.getTransB(), static_cast<bool>(acc), op.getLabelAttr());
+                       op.getTransB(), static_cast<bool>(acc), panel, op.getLabelAttr());
   place(op.getResult(), c);
   return success();
 }
@@ -513,8 +519,10 @@ LogicalResult Materializer::convert(StreamOp op) {
   Block &old = op.getBody().front();
   body->getOperations().splice(body->end(), old.getOperations());
   auto yield = cast<tegula::YieldOp>(body->back());
+  ScheduleAttr outer = std::exchange(schedule, op.getScheduleAttr());
   if (failed(convertBlock(*body)))
     return failure();
+  schedule = outer;
   builder.setInsertionPoint(yield);
   SmallVector<Value> tiles, scalarYields;
   for (unsigned index : tileIndices)
@@ -642,12 +650,16 @@ struct SchedMaterialize : tegula::impl::SchedMaterializePassBase<SchedMaterializ
   using SchedMaterializePassBase::SchedMaterializePassBase;
 
   void runOnOperation() override {
-    TargetInfo info{target == "x86-64-v3" ? 32 : 64};
+    const TargetInfo *info = TargetInfo::lookup(target);
+    if (!info) {
+      getOperation()->emitError() << "unknown target '" << target << "'";
+      return signalPassFailure();
+    }
     unsigned globals = 0;
     SmallVector<KernelOp> kernels;
     getOperation()->walk([&](KernelOp kernel) { kernels.push_back(kernel); });
     for (KernelOp kernel : kernels)
-      if (failed(Materializer(kernel, target, info, globals).run()))
+      if (failed(Materializer(kernel, target, *info, globals).run()))
         return signalPassFailure();
   }
 };

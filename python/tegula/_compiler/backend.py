@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,6 @@ def default_backend() -> Backend:
 
     Called on the first compile, never on import. The import is late for the same reason.
     """
-    from tegula.runtime import backend
-
-    return backend()
+    module: Any = import_module("tegula.runtime")
+    backend: Backend = module.backend()
+    return backend

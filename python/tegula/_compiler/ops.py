@@ -11,7 +11,7 @@ recorded operand and the thing an author adds to another are one object.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cache
 from types import CodeType
 from typing import NamedTuple
 
@@ -85,25 +85,25 @@ class StateType:
 Type = TileType | ScalarType | ViewType | DenseViewType | StateType
 
 
-@lru_cache(maxsize=None)
+@cache
 def tile_type(shape: tuple[int, ...], dtype: DType) -> TileType:
     """The one type object of this shape and element type."""
     return TileType(shape, dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def scalar_type(dtype: DType) -> ScalarType:
     """The one type object of scalars of this element type."""
     return ScalarType(dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def view_type(shape: tuple[int | None, ...], strides: tuple[int | None, ...], dtype: DType) -> ViewType:
     """The one type object of views like this."""
     return ViewType(shape, strides, dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def state_type(rows: int, cols: int, dtype: DType) -> StateType:
     """The one type object of softmax states like this."""
     return StateType(rows, cols, dtype)

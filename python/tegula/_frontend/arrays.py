@@ -9,7 +9,7 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def describe(value: Any, name: str) -> Array:
         strides = value.strides or contiguous(value.shape)
         return Array(value.dtype, value.shape, _normal(value.shape, strides), 0, None, True, False, "spec")
     if isinstance(value, np.ndarray):
-        return _numpy(value, name)
+        return _numpy(cast("np.ndarray[Any, Any]", value), name)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         return _torch(value, name)

@@ -11,7 +11,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+from typing import Any, cast
 
 from tegula._frontend.regions import Branch, Frame, Loop
 from tegula._frontend.rewrite import REWRITES
@@ -106,7 +106,7 @@ def choose(condition: Any, then: Callable[[], Any], other: Callable[[], Any]) ->
 
 def call(f: Any) -> Any:
     """The callee, rewritten if it is an author's."""
-    kind = type(f)
+    kind = cast(Any, type(f))
     if kind is FunctionType:
         return _rewritten(f)
     if kind is MethodType:
@@ -119,7 +119,7 @@ def call(f: Any) -> Any:
         return functools.partial(call(f.func), *f.args, **f.keywords)
     if isinstance(f, _LRU):
         return call(f.__wrapped__)  # a cache would hand out values of another trace
-    method = getattr(kind, "__call__", None)
+    method = kind.__dict__.get("__call__")
     if type(method) is FunctionType:  # an object with __call__
         new = _rewritten(method)
         return f if new is method else MethodType(new, f)

@@ -32,12 +32,11 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -56,7 +55,7 @@ _CAPACITY = 4096
 
 
 @contextmanager
-def threads(count: int) -> Iterator[None]:
+def threads(count: int) -> Generator[None]:
     """Launches inside use this many threads. Results do not depend on it."""
     if count < 1:
         raise LaunchError(f"{count} threads: at least 1")
@@ -181,7 +180,7 @@ _SIMPLE = frozenset({int, str, bool, float, type(None)})
 
 def _static_key(value: Any) -> Any:
     """`1`, `1.0` and `True` are one key to a dict, and three programs."""
-    kind = type(value)
+    kind = cast(Any, type(value))
     return (kind, value) if kind in _SIMPLE else value_key(value)
 
 
@@ -220,11 +219,11 @@ def call({head}):
                 if key is not None:
                     rec = cache.get(key)
                     if rec is not None:
-                        {words.replace(chr(10), pad + '        ')}
+                        {words.replace(chr(10), pad + "        ")}
         except UNUSUAL:
             rec = None
     if rec is None:
-        return slow(key, ({positional}{',' if positional else ''}), {{{keywords}}})
+        return slow(key, ({positional}{"," if positional else ""}), {{{keywords}}})
     try:
         rec.launch(packed, THREADS.get())
     except LaunchFailed as e:

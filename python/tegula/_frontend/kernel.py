@@ -217,4 +217,8 @@ def kernel(fn: Any = None, /, *, repeatable: bool = False) -> Any:
     """Makes a kernel of a function whose parameters are annotated."""
     if fn is not None:
         return Kernel(fn, repeatable)
-    return lambda f: Kernel(f, repeatable)
+
+    def decorate(f: Any) -> Kernel:
+        return Kernel(f, repeatable)
+
+    return decorate

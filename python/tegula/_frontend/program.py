@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class _Host:
         if isinstance(dtype, DTypeVar):
             found = self.dtypes.get(dtype.name)
             if found is None:
-                raise LaunchError(f"dtype variable {dtype.name} is not bound: no argument of the program is a float array")
+                raise LaunchError(f"dtype variable {dtype.name} is not bound: no argument is a float array")
             return found
         raise LaunchError(f"expected a dtype, got {dtype!r}")
 
@@ -184,9 +184,7 @@ class Recording(_Host):
 
 
 def _constant(formula: Formula) -> bool:
-    return formula.op == "const" or (
-        formula.op not in ("dim", "scalar") and all(_constant(a) for a in formula.args)
-    )
+    return formula.op == "const" or (formula.op not in ("dim", "scalar") and all(_constant(a) for a in formula.args))
 
 
 def _spec(value: Any) -> Any:
@@ -448,9 +446,9 @@ def _symbolic(
     scalars: list[tuple[str, DType]],
 ) -> Any:
     if isinstance(value, tuple):
-        kind: Any = type(value)
-        parts = [_symbolic(f"{name}{i}", v, None, recording, handles, scalars) for i, v in enumerate(value)]
-        return kind(parts)
+        items = cast("tuple[Any, ...]", value)
+        kind: Any = type(items)
+        return kind([_symbolic(f"{name}{i}", v, None, recording, handles, scalars) for i, v in enumerate(items)])
     if _is_array(value):
         array = describe(value, name)
         shape = tuple(Size(n, Formula("dim", (name, i)), recording.note) for i, n in enumerate(array.shape))
@@ -473,15 +471,20 @@ def _is_array(value: Any) -> bool:
 def _named(arguments: Any) -> list[tuple[str, Any]]:
     out: list[tuple[str, Any]] = []
     for name, value in arguments.items():
-        out += [(f"{name}{i}", v) for i, v in enumerate(value)] if isinstance(value, tuple) else [(name, value)]
+        if isinstance(value, tuple):
+            items = cast("tuple[Any, ...]", value)
+            out += [(f"{name}{i}", v) for i, v in enumerate(items)]
+        else:
+            out.append((name, value))
     return out
 
 
 def _flat(value: Any) -> list[Any]:
-    if isinstance(value, (tuple, list)):
-        return [x for v in value for x in _flat(v)]
+    """The leaves of tuples, lists and dicts."""
     if isinstance(value, dict):
-        return [x for v in value.values() for x in _flat(v)]
+        return _flat(tuple(cast("dict[Any, Any]", value).values()))
+    if isinstance(value, (tuple, list)):
+        return [x for v in cast("tuple[Any, ...]", value) for x in _flat(v)]
     return [value]
 
 
@@ -491,9 +494,10 @@ def _split(result: Any) -> tuple[tuple[Any, ...], Saved]:
         return (), result
     if not isinstance(result, tuple):
         return (() if result is None else (result,)), Saved()
-    if result and isinstance(result[-1], Saved):
-        return tuple(result[:-1]), result[-1]
-    return tuple(result), Saved()
+    items = cast("tuple[Any, ...]", result)
+    if items and isinstance(items[-1], Saved):
+        return items[:-1], items[-1]
+    return items, Saved()
 
 
 def program(fn: Callable[..., Any], /) -> Program:

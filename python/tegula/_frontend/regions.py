@@ -11,7 +11,7 @@ tuples, lists, dicts, `Cx`, spans — are carried by their leaves; static leaves
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from tegula._compiler.ops import Block, Enum, Int, Op, Str, Value
 from tegula._frontend.trace import current, escaped, fail, made_at, places
@@ -30,11 +30,14 @@ def flatten(value: Any, leaves: list[Any]) -> Rebuild:
     if isinstance(value, Value):
         leaves.append(value)
         return next
-    kind: Any = type(value)
-    if kind is Cx or (isinstance(value, tuple) and hasattr(kind, "_make")):
+    return _flatten(value, cast(Any, type)(value), leaves)
+
+
+def _flatten(value: Any, kind: Any, leaves: list[Any]) -> Rebuild:
+    if kind is Cx or (tuple in kind.__mro__ and hasattr(kind, "_make")):
         parts = [flatten(v, leaves) for v in value]
         return lambda it: kind(*[p(it) for p in parts])
-    if kind is tuple or kind is list:
+    if any(kind is k for k in (tuple, list)):
         parts = [flatten(v, leaves) for v in value]
         return lambda it: kind([p(it) for p in parts])
     if kind is dict:
@@ -63,14 +66,14 @@ def _same_static(a: object, b: object) -> bool:
 
 
 def _contents(value: Any) -> list[Any]:
-    return list(value.values()) if type(value) is dict else list(value)
+    return list(cast("dict[Any, Any]", value).values()) if type(value) is dict else list(value)
 
 
 def _watch(frame: Frame, names: Sequence[str]) -> list[tuple[str, Any, list[Any]]]:
     return [
         (name, value, _contents(value))
         for name, value in frame.items()
-        if type(value) in (list, dict, set) and name not in names
+        if cast(Any, type(value)) in (list, dict, set) and name not in names
     ]
 
 
@@ -150,7 +153,8 @@ class Loop:
             if len(leaves) != len(arguments):
                 fail(
                     CarriedError,
-                    f"'{name}' changes its structure in the stream: {len(arguments)} values before, {len(leaves)} after",
+                    f"'{name}' changes its structure in the stream: {len(arguments)} values before, "
+                    f"{len(leaves)} after",
                     Note("the stream", self.site),
                 )
             for i, (argument, leaf) in enumerate(zip(arguments, leaves)):

@@ -25,7 +25,7 @@ import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CellType, CodeType, FunctionType, ModuleType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from tegula._frontend.source import FunctionNode, Sources
 from tegula.errors import Site, SourceError
@@ -129,6 +129,12 @@ def _plainly_static(test: ast.expr) -> bool:
 # ---- building syntax
 
 
+def _constant(value: object) -> ast.expr:
+    """A constant of any type: a code object can hold tuples, though no source text can spell them so."""
+    make: Any = ast.Constant
+    return make(value)
+
+
 def _load(name: str) -> ast.expr:
     return ast.Name(name, ast.Load())
 
@@ -201,9 +207,7 @@ class _Rewriter(ast.NodeTransformer):
         end_line, end_column = node.end_lineno or node.lineno, node.end_col_offset or 0
         if end_line != node.lineno:
             end_line, end_column = node.lineno, node.col_offset + 1
-        raise SourceError(
-            message, [Site(self.file, node.lineno, node.col_offset, end_line, end_column, self.function)]
-        )
+        raise SourceError(message, [Site(self.file, node.lineno, node.col_offset, end_line, end_column, self.function)])
 
     def runtime(self, name: str, *args: ast.expr) -> ast.expr:
         self.used = True
@@ -224,7 +228,7 @@ class _Rewriter(ast.NodeTransformer):
         out: list[ast.stmt] = []
         for s in statements:
             new: Any = self.visit(s)
-            out.extend(new if isinstance(new, list) else [] if new is None else [new])
+            out.extend(cast("list[ast.stmt]", new) if isinstance(new, list) else [] if new is None else [new])
         return out
 
     def resolves_to_stream(self, call: ast.expr) -> bool:
@@ -260,10 +264,10 @@ class _Rewriter(ast.NodeTransformer):
         enter = self.runtime(
             "enter",
             iterable,
-            ast.Constant(tuple(names)),
-            ast.Constant(tuple(targets)),
+            _constant(tuple(names)),
+            _constant(tuple(targets)),
             self.locals(),
-            ast.Constant((self.file, *place, self.function)),
+            _constant((self.file, *place, self.function)),
         )
         end = self.method(region, "leave", self.locals())
         out: list[ast.stmt] = [
@@ -282,7 +286,7 @@ class _Rewriter(ast.NodeTransformer):
         names, region, arm = assigned([*node.body, *node.orelse]), self.fresh(), self.fresh()
         test: ast.expr = self.visit(node.test)
         body, other = self.block(node.body), self.block(node.orelse)
-        enter = self.runtime("branch", test, ast.Constant(tuple(names)), self.locals())
+        enter = self.runtime("branch", test, _constant(tuple(names)), self.locals())
         again = ast.If(
             ast.Attribute(_load(region), "second", ast.Load()), _rebind(region, names, True) or [ast.Pass()], []
         )
@@ -353,7 +357,7 @@ class _Rewriter(ast.NodeTransformer):
                     if isinstance(part, ast.expr):
                         at = (part.lineno, part.col_offset, part.end_lineno or 0, part.end_col_offset or 0)
                         self.names[at] = name
-            case (ast.Tuple(elts=left) | ast.List(elts=left)), (ast.Tuple(elts=right) | ast.List(elts=right)):
+            case ((ast.Tuple(elts=left) | ast.List(elts=left)), (ast.Tuple(elts=right) | ast.List(elts=right))):
                 if len(left) == len(right) and not any(isinstance(e, ast.Starred) for e in (*left, *right)):
                     for a, b in zip(left, right):
                         self.note(a, b)
@@ -405,7 +409,7 @@ class _Rewriter(ast.NodeTransformer):
             return node
         ops = tuple(type(op).__name__ for op in node.ops)
         rest = [_thunk(c) for c in node.comparators]
-        return _placed(self.runtime("chain", ast.Constant(ops), node.left, *rest), node)
+        return _placed(self.runtime("chain", _constant(ops), node.left, *rest), node)
 
     def visit_IfExp(self, node: ast.IfExp) -> Any:
         if _plainly_static(node.test):
@@ -541,7 +545,7 @@ def _bare(node: FunctionNode, rewriter: _Rewriter) -> ast.stmt:
 
 def _compile(statement: ast.stmt, node: FunctionNode, code: CodeType) -> CodeType:
     """Compiles the function with the original's free variables, and ours, as free variables."""
-    body = [statement]
+    body: list[ast.stmt] = [statement]
     owner = code.co_qualname.rpartition(".")[0].rpartition(".")[2]
     if owner and owner != "<locals>" and any(_mangled(name, owner) for name in code.co_names):
         body = [ast.ClassDef(owner, [], [], body, [], **_type_params())]  # private names are mangled as before

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -269,10 +269,8 @@ def _array(binder: _Binder, name: str, spec: ViewSpec, value: Any) -> Array:
 def _scalar(signature: Signature, name: str, value: Any) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, (np.bool_, np.integer, np.floating)):
-        return value.item()
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-        return value.item()
+    if isinstance(value, (np.bool_, np.integer, np.floating)) or getattr(value, "ndim", None) == 0:
+        return cast(Any, value).item()
     raise LaunchError(f"{signature.function}: '{name}' is a Python {type(value).__name__}, expected a number")
 
 
@@ -319,9 +317,11 @@ def value_key(value: Any) -> Any:
         case bool() | int() | float():
             return (type(value), repr(value))
         case tuple() | list():
-            return (type(value), tuple(value_key(v) for v in value))
+            items = cast("tuple[Any, ...]", value)
+            return (type(items), tuple(value_key(v) for v in items))
         case dict():
-            return (dict, tuple((k, value_key(v)) for k, v in value.items()))
+            named = cast("dict[Any, Any]", value)
+            return (dict, tuple((k, value_key(v)) for k, v in named.items()))
         case FunctionType():
             return _function_key(value, ())
         case MethodType():
@@ -329,7 +329,8 @@ def value_key(value: Any) -> Any:
         case functools.partial():
             return (functools.partial, value_key(value.func), value_key(value.args), value_key(value.keywords))
         case np.ndarray():
-            return (np.ndarray, value.shape, value.dtype.str, value.tobytes())
+            array = cast("np.ndarray[Any, Any]", value)
+            return (np.ndarray, array.shape, array.dtype.str, array.tobytes())
         case _:
             return _Identity(value)
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from tegula._compiler.ops import Arg, Args, Block, Op, Str, drop_dead, walk
 from tegula._compiler.text import Text, print_module
-from tegula._frontend import calls, trace as tracing
+from tegula._frontend import calls
+from tegula._frontend import trace as tracing
 from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_stride
 from tegula._frontend.trace import Trace, label_of, resolve, sites
 from tegula.errors import ControlError, KernelError, Note, ScopeError, TegulaError
@@ -193,7 +194,8 @@ def _unbound(e: NameError, trace: Trace) -> TegulaError:
     name = e.name or (str(e).split("'")[1] if "'" in str(e) else "?")
     if name in trace.ended:
         return ScopeError(
-            f"'{name}' is first assigned inside a stream and ended with it: assign it before the stream to carry it out",
+            f"'{name}' is first assigned inside a stream and ended with it: assign it before the stream to carry "
+            "it out",
             at,
             [Note("the stream", trace.ended[name])],
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
@@ -18,7 +18,6 @@ from tegula._compiler.ops import Attrs, Block, Op, Places, Value
 from tegula._frontend.rewrite import REWRITES, THUNK
 from tegula.errors import ControlError, DTypeError, KernelError, Note, ScopeError, Site, TegulaError
 from tegula.language.dtypes import DType, DTypeVar, acc_of
-
 
 # The file name of generated functions.
 DISPATCH_FILE = "<tegula dispatch>"
@@ -111,7 +110,7 @@ def tracing() -> Trace | None:
 
 
 @contextmanager
-def in_progress(trace: Trace) -> Iterator[None]:
+def in_progress(trace: Trace) -> Generator[None]:
     """Makes it the trace in progress, and ends it."""
     current_token, intercept_token = _CURRENT.set(trace), INTERCEPT.set(trace)
     try:
@@ -250,7 +249,11 @@ def place_note(at: Places, text: str) -> Note:
 
 
 def emit(
-    name: str, operands: Sequence[Value] = (), attrs: Attrs = (), regions: tuple[Block, ...] = (), label: str | None = None
+    name: str,
+    operands: Sequence[Value] = (),
+    attrs: Attrs = (),
+    regions: tuple[Block, ...] = (),
+    label: str | None = None,
 ) -> Op:
     """Appends one op to the block being traced. Results are added by the caller, who knows their kinds."""
     trace = _CURRENT.get()

@@ -131,7 +131,8 @@ def views(cls: type) -> type:
         if not isinstance(spec, ViewSpec):
             raise KernelError(f"'{name}' of @tg.views class {cls.__name__} is not annotated with a view")
         group[name] = spec
-    made = dataclasses.dataclass(frozen=True, eq=False)(cls)
+    make: Any = dataclasses.dataclass(frozen=True, eq=False)
+    made: type = make(cls)
     type.__setattr__(made, "__tegula_views__", group)
     return made
 

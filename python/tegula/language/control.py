@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from tegula._compiler.ops import Attr, Block, Enum, Int, Ints, Op, Str, Unit
 from tegula._frontend.trace import current, emit, fail, place_note, places
@@ -66,14 +66,17 @@ def grid(*axes: Any, order: str | None = None, resident: bool = False) -> Any:
     extents: list[Scalar] = []
     blocks: list[int | None] = []
     for axis in axes:
-        extent, block = axis if isinstance(axis, tuple) and len(axis) == 2 else (axis, None)
-        extents.append(as_index(extent))
-        blocks.append(None if block is None else static_int(block, "a block size of the grid"))
-        if blocks[-1] is not None and blocks[-1] < 1:
-            fail(ShapeError, f"a block size of the grid is {blocks[-1]}: it is at least 1")
+        pair = _pair(axis)
+        if len(pair) not in (1, 2):
+            fail(KernelError, f"an axis of the grid is an extent, or (extent, block), not {describe(axis)}")
+        extents.append(as_index(pair[0]))
+        blocks.append(static_int(pair[1], "a block size of the grid") if len(pair) == 2 else None)
+        block_size = blocks[-1]
+        if block_size is not None and block_size < 1:
+            fail(ShapeError, f"a block size of the grid is {block_size}: it is at least 1")
     at = places()
     body = Block(trace.entry, "grid", at)
-    attrs: list[tuple[str, Attr]] = [("steps", Ints(tuple(b or 1 for b in blocks)))]
+    attrs: list[tuple[str, Attr]] = [("steps", Ints(tuple(1 if b is None else b for b in blocks)))]
     attrs += _grid_order(order)
     if resident:
         attrs.append(("resident", Unit()))
@@ -85,6 +88,10 @@ def grid(*axes: Any, order: str | None = None, resident: bool = False) -> Any:
         body.args.append(start)
         out.append(start if block is None else Span(start, block, extent))
     return out[0] if len(out) == 1 else tuple(out)
+
+
+def _pair(axis: Any) -> tuple[Any, ...]:
+    return cast("tuple[Any, ...]", axis) if type(axis) is tuple else (axis,)
 
 
 def _grid_order(order: str | None) -> list[tuple[str, Attr]]:

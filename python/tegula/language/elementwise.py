@@ -231,8 +231,9 @@ def compare(symbol: str, x: object, y: object) -> Any:
     """An elementwise comparison; the result is i1."""
     pair = common(x, y, symbol)
     if pair is None:
-        if x is None or y is None or isinstance(y, (str, tuple, list)):
-            fail(DTypeError, f"'{symbol}' of {describe(x)} and {describe(y)}" + ("; write 'is None'" if y is None else ""))
+        if x is None or y is None or type(y) in (str, tuple, list):
+            hint = "; write 'is None'" if y is None else ""
+            fail(DTypeError, f"'{symbol}' of {describe(x)} and {describe(y)}{hint}")
         return NotImplemented
     a, b = pair
     if a.dtype.is_float:
@@ -329,6 +330,11 @@ def cast(x: Tile, dtype: object) -> Tile: ...
 def cast(x: Scalar | float | int, dtype: object) -> Scalar: ...
 def cast(x: Any, dtype: object) -> Any:
     """The value in another element type; a number becomes a scalar."""
+    return convert(x, dtype)
+
+
+def convert(x: Any, dtype: object) -> Any:
+    """`cast`, for operands of unknown kind."""
     to = resolve(dtype)
     if not isinstance(x, OPERAND):
         return constant_scalar(x, to)

@@ -17,7 +17,7 @@ from typing import Any
 from tegula._compiler.ops import Block, Enum, Op, Value, walk
 from tegula._frontend.trace import current, fail, made_at
 from tegula.errors import ControlError, DTypeError
-from tegula.language.elementwise import cast, compare, where
+from tegula.language.elementwise import compare, where
 from tegula.language.math import LN2, cos, exp, sign, sin
 from tegula.language.shapes import stretch
 from tegula.language.values import OPERAND, Scalar, Tile, constant_scalar, describe, like, scalar_op, splat, tile_op
@@ -83,7 +83,8 @@ def _reduce(op: Op, d: Sequence[Tangent]) -> Tangent:
 
 def _cast(op: Op, d: Sequence[Tangent]) -> Tangent:
     result: Any = op.results[0]
-    return cast(d[0], result.dtype)
+    tangent: Any = d[0]
+    return tangent.to(result.dtype)
 
 
 def _splat(op: Op, d: Sequence[Tangent]) -> Tangent:
@@ -93,7 +94,11 @@ def _splat(op: Op, d: Sequence[Tangent]) -> Tangent:
 
 def _unary(rule: Callable[[Any, Any], Any]) -> Callable[[Op, Sequence[Tangent]], Tangent]:
     """A rule from the derivative as a function of operand and result."""
-    return lambda op, d: d[0] * rule(op.operands[0], op.results[0])
+
+    def tangent(op: Op, d: Sequence[Tangent]) -> Tangent:
+        return d[0] * rule(op.operands[0], op.results[0])
+
+    return tangent
 
 
 _RULES: dict[str, Callable[[Op, Sequence[Tangent]], Tangent]] = {
@@ -152,7 +157,7 @@ def grad(f: Any, wrt: int = 0) -> Callable[..., Any]:
     """The derivative of a pointwise helper in the argument at position `wrt`."""
     from tegula._frontend.calls import call
 
-    traced = call(f)
+    traced: Callable[..., Any] = call(f)
 
     def derivative(*args: Any) -> Any:
         if not -len(args) <= wrt < len(args):

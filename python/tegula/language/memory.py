@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -96,7 +97,8 @@ class Span:
     def __add__(self, other: object) -> NoReturn:
         self._no_number()
 
-    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __mod__ = __lt__ = __le__ = __gt__ = __ge__ = __add__
+    __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = __mod__ = __add__
+    __lt__ = __le__ = __gt__ = __ge__ = __add__
 
     def __repr__(self) -> str:
         return f"<span of {self.size}>"
@@ -129,7 +131,7 @@ def round_down(a: Any, b: Any) -> Any:
 
 def narrow(view: View, key: object) -> View:
     """`x[i, lo:hi, :]`: an index drops its axis, a slice moves the origin and the bounds."""
-    keys: tuple[object, ...] = key if isinstance(key, tuple) else (key,)
+    keys = typing.cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
     rank = len(view.shape)
     if len(keys) > rank:
         fail(ShapeError, f"{len(keys)} indices for '{view.argument}' of rank {rank}")
@@ -138,14 +140,13 @@ def narrow(view: View, key: object) -> View:
     shape: list[Any] = []
     strides: list[int | None] = []
     for axis in range(rank):
-        size, stride = view.shape[axis], view.strides[axis]
-        k = keys[axis] if axis < len(keys) else slice(None)
+        k: object = keys[axis] if axis < len(keys) else slice(None)
         if isinstance(k, slice):
-            low, length = _slice(view, k, axis)
+            low, length = _slice(view, typing.cast("slice[Any, Any, Any]", k), axis)
             offsets.append(low)
             sizes.append(length)
             shape.append(length)
-            strides.append(stride)
+            strides.append(view.strides[axis])
         else:
             offsets.append(_position(view, k, axis))
             sizes.append(1)
@@ -191,7 +192,9 @@ def _slice(view: View, k: slice[Any, Any, Any], axis: int) -> tuple[Any, Any]:
     return low, length
 
 
-def _subview(view: View, offsets: list[Any], sizes: list[Any], shape: list[Any], strides: tuple[int | None, ...]) -> View:
+def _subview(
+    view: View, offsets: list[Any], sizes: list[Any], shape: list[Any], strides: tuple[int | None, ...]
+) -> View:
     operands: list[Any] = [view]
     static: list[tuple[int, ...]] = []
     counts: list[int] = []
@@ -221,7 +224,7 @@ def _subview(view: View, offsets: list[Any], sizes: list[Any], shape: list[Any],
 # ---- loads and stores
 
 
-def _access(view: object, at: object, what: str) -> tuple[View, tuple[Any, ...]]:
+def _access(view: object, at: Any, what: str) -> tuple[View, tuple[Any, ...]]:
     """Checks view and coordinates; axes with an index are narrowed away if others hold a span."""
     if not isinstance(view, View):
         absent = ": the optional argument is absent" if view is None else ""
@@ -233,7 +236,7 @@ def _access(view: object, at: object, what: str) -> tuple[View, tuple[Any, ...]]
         )
     if not isinstance(at, tuple):
         fail(ShapeError, f"coordinates are a tuple, one per axis of '{view.argument}': write (…,)")
-    coordinates: tuple[Any, ...] = at
+    coordinates = typing.cast("tuple[Any, ...]", at)
     if len(coordinates) != len(view.shape):
         fail(ShapeError, f"{len(coordinates)} coordinates for '{view.argument}' of rank {len(view.shape)}")
     for c in coordinates:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def splat_value(tile: Tile) -> float | int | bool | None:
 
 def subscript(tile: Tile, key: object) -> Tile:
     """`x[:, None]` inserts an axis of size 1; a slice with static bounds cuts."""
-    keys: tuple[object, ...] = key if isinstance(key, tuple) else (key,)
+    keys = cast("tuple[object, ...]", key) if isinstance(key, tuple) else (key,)
     if sum(k is not None for k in keys) > len(tile.shape):
         fail(ShapeError, f"{sum(k is not None for k in keys)} indices for a {describe(tile)}")
     out: list[int] = []
@@ -88,7 +88,7 @@ def subscript(tile: Tile, key: object) -> Tile:
         if not isinstance(k, slice):
             write = f": write {k}:{k + 1}" if type(k) is int else ""
             fail(StaticError, f"a tile is indexed by None or a static slice, not by {describe(k)}{write}")
-        start, size = _bounds(tile, k, axis)
+        start, size = _bounds(tile, cast("slice[Any, Any, Any]", k), axis)
         low.append(start)
         sizes.append(size)
         dims.append(len(out))
@@ -124,7 +124,8 @@ def _bounds(tile: Tile, k: slice[Any, Any, Any], axis: int) -> tuple[int, int]:
 
 def _spread(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """`f(1, 2)` and `f((1, 2))` alike."""
-    return tuple(values[0]) if len(values) == 1 and isinstance(values[0], (tuple, list)) else values
+    first: Any = values[0] if len(values) == 1 else None
+    return tuple(first) if type(first) in (tuple, list) else values
 
 
 def reshape(tile: Tile, shape: tuple[Any, ...]) -> Tile:
@@ -214,7 +215,10 @@ def concat(tiles: Sequence[Tile], axis: int) -> Tile:
     for t in parts[1:]:
         if t.dtype is not first.dtype:
             fail(DTypeError, f"concat of {first.dtype} and {t.dtype}: cast one side explicitly")
-        same = len(t.shape) == len(first.shape) and t.shape[:n] + t.shape[n + 1 :] == first.shape[:n] + first.shape[n + 1 :]
+        same = (
+            len(t.shape) == len(first.shape)
+            and t.shape[:n] + t.shape[n + 1 :] == first.shape[:n] + first.shape[n + 1 :]
+        )
         if not same:
             fail(
                 ShapeError,
@@ -238,9 +242,7 @@ def full(shape: object, value: object, dtype: object) -> Tile:
     if type_ is index:
         fail(DTypeError, "a tile of index: use i32 or i64")
     if isinstance(value, Scalar):
-        from tegula.language.elementwise import cast
-
-        return stretch(cast(value, type_), size)
+        return stretch(value.to(type_), size)
     if isinstance(value, OPERAND):
         fail(ShapeError, f"full of a {describe(value)}: the value is a number or a scalar")
     number = as_number(value)

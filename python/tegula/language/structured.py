@@ -96,7 +96,7 @@ def _transposed(tile: Tile) -> Tile | None:
 
 def _state(name: str, operands: list[Any], rows: int, cols: int, attrs: Any = (), label: str | None = None) -> State:
     op = emit(name, operands, attrs, (), label)
-    state = State(rows, cols, operands[0].type.dtype if operands else resolve(A), op, current().block)
+    state = State(rows, cols, operands[0].dtype if operands else resolve(A), op, current().block)
     op.results.append(state)
     return state
 
@@ -112,15 +112,13 @@ def softmax_init(rows: object, cols: object) -> State:
     return _state("tegula.softmax_init", [], r, c)
 
 
-def softmax_update(
-    state: Any, x: Any, v: Any, scale: Any = 1, mult: Any = None, label: str | None = None
-) -> State:
+def softmax_update(state: Any, x: Any, v: Any, scale: Any = 1, mult: Any = None, label: str | None = None) -> State:
     """Takes in natural-log weights scale·x [rows, N] and values v [N, cols]; `mult` multiplies the weights."""
     _want_state(state, "softmax_update")
     for t, name in ((x, "weights"), (v, "values")):
         if not isinstance(t, Tile):
             fail(ShapeError, f"the {name} of softmax_update are {describe(t)}, not a tile")
-    dtype = state.type.dtype
+    dtype = state.dtype
     if x.dtype is not dtype:
         fail(DTypeError, f"log-weights are {x.dtype}, the softmax state is {dtype}", made_at(x, "they come from here"))
     if not v.dtype.is_float or (v.dtype is f64) != (dtype is f64):
@@ -139,10 +137,10 @@ def softmax_update(
     number = as_number(scale)
     if number is not None and number <= 0:
         fail(ShapeError, f"scale of softmax_update is {number}: it must be greater than 0")
-    scales = [] if number == 1 else [cast(scale, dtype) if number is not None else _scale(scale, dtype)]
+    scales: list[Any] = [] if number == 1 else [cast(scale, dtype) if number is not None else _scale(scale, dtype)]
     mults = [] if mult is None else [_mult(mult, x)]
     segments = Segments((1, 1, 1, len(scales), len(mults)))
-    operands = [state, x, v, *scales, *mults]
+    operands: list[Any] = [state, x, v, *scales, *mults]
     attrs = (("operandSegmentSizes", segments),)
     return _state("tegula.softmax_update", operands, state.rows, state.cols, attrs, label)
 
@@ -176,7 +174,9 @@ def softmax_state(m: Any, l: Any, acc: Any) -> State:  # noqa: E741
         if not isinstance(t, Tile):
             fail(ShapeError, f"softmax_state of {describe(t)}, which is not a tile")
         if t.dtype is not resolve(A):
-            fail(DTypeError, f"softmax_state of {t.dtype}: its parts are {resolve(A)}", made_at(t, "it comes from here"))
+            fail(
+                DTypeError, f"softmax_state of {t.dtype}: its parts are {resolve(A)}", made_at(t, "it comes from here")
+            )
     if len(acc.shape) != 2 or m.shape != acc.shape[:1] or l.shape != acc.shape[:1]:
         shapes = ", ".join(shape_text(t.shape) for t in (m, l, acc))
         fail(ShapeError, f"softmax_state of {shapes}: it takes [R], [R] and [R, C]")
@@ -186,7 +186,7 @@ def softmax_state(m: Any, l: Any, acc: Any) -> State:  # noqa: E741
 def _parts(name: str, state: State, shapes: list[tuple[int, ...]]) -> tuple[Tile, ...]:
     op = emit(name, [state])
     block = current().block
-    tiles = tuple(Tile(shape, state.type.dtype, op, block) for shape in shapes)
+    tiles = tuple(Tile(shape, state.dtype, op, block) for shape in shapes)
     op.results.extend(tiles)
     return tiles
 

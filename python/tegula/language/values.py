@@ -11,7 +11,7 @@ raises, and says what to write instead.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from tegula._compiler.ops import (
     Number,
     Op,
     Splat,
-    StateType,
     Type,
     Value,
     scalar_type,
@@ -131,10 +130,10 @@ class _Operand(Value):
         return elementwise.compare("!=", self, other)
 
     def __neg__(self) -> Any:
-        return elementwise.negate(self)
+        return elementwise.negate(_operand(self))
 
     def __invert__(self) -> Any:
-        return elementwise.invert(self)
+        return elementwise.invert(_operand(self))
 
     def __abs__(self) -> Any:
         return elementwise.absolute(self)
@@ -151,11 +150,11 @@ class _Operand(Value):
 
     def to(self, dtype: object) -> Any:
         """The value in another element type, rounded to nearest even."""
-        return elementwise.cast(self, dtype)
+        return elementwise.convert(_operand(self), dtype)
 
     def bitcast(self, dtype: object) -> Any:
         """The same bits under another element type."""
-        return elementwise.bitcast(self, dtype)
+        return elementwise.bitcast(_operand(self), dtype)
 
     # -- what needs a number that is known only at run time
 
@@ -256,22 +255,13 @@ class Tile(_Operand):
 class State(Value):
     """The opaque running softmax."""
 
-    __slots__ = ()
-
-    type: StateType
+    __slots__ = ("cols", "dtype", "rows")
 
     def __init__(self, rows: int, cols: int, dtype: DType, op: Op | None, block: Block) -> None:
         Value.__init__(self, state_type(rows, cols, dtype), op, block)
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self.type.rows
-
-    @property
-    def cols(self) -> int:
-        """Number of value columns."""
-        return self.type.cols
+        self.rows = rows
+        self.cols = cols
+        self.dtype = dtype
 
     def __repr__(self) -> str:
         return f"<{describe(self)}>"
@@ -319,7 +309,7 @@ class Cx(tuple[Any, Any]):
     __slots__ = ()
 
     def __new__(cls, re: Any, im: Any = None) -> Cx:
-        return tuple.__new__(cls, (re, im))
+        return cast(Any, tuple).__new__(cls, (re, im))
 
     @property
     def re(self) -> Any:
@@ -334,6 +324,11 @@ class Cx(tuple[Any, Any]):
 
 Operand = Tile | Scalar
 OPERAND = (Tile, Scalar)
+
+
+def _operand(value: _Operand) -> Any:
+    """There are no other operands than tiles and scalars."""
+    return value
 
 
 def shape_text(shape: Sequence[object]) -> str:
@@ -365,7 +360,7 @@ def like(value: Value, op: Op | None, block: Block) -> Value:
         case Scalar():
             return Scalar(value.dtype, op, block)
         case State():
-            return State(value.rows, value.cols, value.type.dtype, op, block)
+            return State(value.rows, value.cols, value.dtype, op, block)
         case _:
             raise AssertionError(f"{describe(value)} is not carried")
 
@@ -472,12 +467,8 @@ def as_number(value: object) -> Real | None:
     """A Python or NumPy number as a Python number; None for anything else."""
     if isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, np.bool_):
-        return bool(value)
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, np.floating):
-        return float(value)
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        return cast(Any, value).item()
     return None
 
 
@@ -497,7 +488,7 @@ def static_int(value: object, what: str) -> int:
 
 def static_shape(shape: object) -> tuple[int, ...]:
     """A static tile shape, from one size or several."""
-    sizes: Sequence[object] = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    sizes = cast("tuple[Any, ...]", shape) if isinstance(shape, (tuple, list)) else (shape,)
     out = tuple(static_int(n, "a tile size") for n in sizes)
     if any(n < 1 for n in out):
         fail(ShapeError, f"a tile has sizes of at least 1, not {shape_text(out)}")

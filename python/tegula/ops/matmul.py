@@ -158,7 +158,8 @@ def _four_axes(a: Any, b: Any, c: Any, x: Array, y: Array, batch: tuple[int, ...
     """The operands with two batch axes. One matrix b for all of a is one product with more rows."""
     (M, K), N = x.shape[-2:], y.shape[-1]
     if len(y.shape) == 2 and _rows_are_even(x):
-        return a.reshape(1, 1, -1, K), b[None, None], c.reshape(1, 1, -1, N)
+        rows = math.prod(x.shape[:-1])
+        return a.reshape(1, 1, rows, K), b[None, None], c.reshape(1, 1, rows, N)
     if len(batch) > 2:  # merged; copies only where the strides do not allow that
         expand = np.broadcast_to if x.framework == "numpy" else _expand
         outer = math.prod(batch[:-1])

@@ -188,7 +188,7 @@ def allowances(
     delta = 0.5 * eps if dtype.itemsize <= 2 else 4 * eps
     squares = [np.zeros(len(y)) for y in exact]
     for _ in range(draws):
-        moved = run({k: v.astype(np.float64) * (1 + rng.uniform(-delta, delta, v.shape)) for k, v in floats.items()})
+        moved = run({k: _moved(v, rng.uniform(-delta, delta, v.shape)) for k, v in floats.items()})
         for total, x, y in zip(squares, moved, exact, strict=True):
             total += _difference(x, y) ** 2 / draws
     if len(exact) != len(outs):
@@ -197,6 +197,13 @@ def allowances(
         _allowance(y, _difference(r, y), np.sqrt(c), dtype, out)
         for y, r, c, out in zip(exact, rounded, squares, outs, strict=True)
     )
+
+
+def _moved(x: Array, by: Array) -> Array:
+    """x·(1 + by) in float64; the largest numbers of a dtype stand for infinity and stay."""
+    exact = x.astype(np.float64)
+    huge = np.abs(exact) > float(_finfo(x.dtype).max) / 2
+    return np.where(huge, exact, exact * (1 + np.where(huge, 0, by)))
 
 
 def _difference(x: Array, y: Array) -> Array:

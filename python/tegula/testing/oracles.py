@@ -20,7 +20,7 @@ Array = NDArray[Any]
 
 def erf(x: Array) -> Array:
     """The error function, elementwise."""
-    return np.vectorize(math.erf, otypes=[np.float64])(x) + 0 * x  # the sum keeps the class of x
+    return np.vectorize(math.erf, otypes=[np.float64])(x) + np.zeros_like(x)  # the sum has the class of x
 
 
 ACTIVATIONS = {

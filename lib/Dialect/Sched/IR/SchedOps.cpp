@@ -140,6 +140,8 @@ LogicalResult MmaOp::verify() {
     if (scale.getShape() != c.getShape().drop_back() || scale.getElem() != c.getElem())
       return emitOpError() << "takes one scale per row of " << c << ", got " << scale;
   }
+  if (getPanel() && static_cast<int64_t>(*getPanel()) < 1) // C4
+    return emitOpError() << "needs a positive panel, got " << static_cast<int64_t>(*getPanel());
   return success();
 }
 

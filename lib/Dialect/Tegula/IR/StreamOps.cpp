@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "tegula/Dialect/Tegula/IR/Schedule.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -145,6 +146,8 @@ LogicalResult StreamOp::verifyRegions() {
   if (yield.getValues().getTypes() != TypeRange(getResultTypes())) // C2
     return yield.emitOpError() << "yields (" << yield.getValues().getTypes()
                                << ") but the stream carries (" << getResultTypes() << ")";
+  if (failed(verifySchedule(*this))) // C4
+    return failure();
   if (getOrder() != StreamOrder::any)
     return success();
   // C3: follow each carried value through its chain of updates to the yield.

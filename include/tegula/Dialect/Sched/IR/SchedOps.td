@@ -135,6 +135,7 @@ def Sched_MmaOp : Sched_Op<"mma"> {
     * C1: extents agree, as for `tegula.dot`.
     * C2: A is not packed; B may be; a packed B's `trans` equals its storage's.
     * C3: `scale` needs `onto`, and has C's element type.
+    * C4: `panel` is positive.
 
     ```mlir
     sched.mma %q, trans %k into %s label "s"
@@ -148,11 +149,12 @@ def Sched_MmaOp : Sched_Op<"mma"> {
                        Arg<Sched_BufType, "result", [MemRead, MemWrite]>:$c,
                        Optional<Sched_BufType>:$scale,
                        UnitAttr:$trans_a, UnitAttr:$trans_b, UnitAttr:$accumulate,
-                       OptionalAttr<StrAttr>:$label);
+                       OptionalAttr<I64Attr>:$panel, OptionalAttr<StrAttr>:$label);
   let assemblyFormat = [{
     (`trans` $trans_a^)? $a `,` (`trans` $trans_b^)? $b
     (`onto` $accumulate^):(`into`)? $c (`scale` $scale^ `:` type($scale))?
-    (`label` $label^)? attr-dict `:` type($a) `,` type($b) `,` type($c)
+    (`panel` $panel^)? (`label` $label^)? attr-dict
+    `:` type($a) `,` type($b) `,` type($c)
   }];
   let hasVerifier = 1;
 }

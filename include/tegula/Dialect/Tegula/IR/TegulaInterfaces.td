@@ -40,6 +40,8 @@ def Tegula_AnchorOpInterface : OpInterface<"AnchorOpInterface"> {
   let methods = [
     InterfaceMethod<"The label as written, or null.", "::mlir::StringAttr", "getAnchorLabel",
       (ins), "", "return $_op.getLabelAttr();">,
+    InterfaceMethod<"Sets the label.", "void", "setAnchorLabel",
+      (ins "::mlir::StringAttr":$label), "", "$_op.setLabelAttr(label);">,
     InterfaceMethod<"Suffixes of the inner labels (`.max`, ...); empty for a plain anchor.",
       "::llvm::ArrayRef<::llvm::StringRef>", "getInnerLabels", (ins), "", "return {};">,
   ];

@@ -1,0 +1,117 @@
+//===- SchedPlan.cpp - Chooses a schedule for each stream -===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "tegula/Dialect/Tegula/IR/Schedule.h"
+#include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Target/TargetInfo.h"
+#include "tegula/Transforms/Passes.h"
+
+#include "llvm/ADT/StringSet.h"
+
+namespace tegula {
+#define GEN_PASS_DEF_SCHEDPLANPASS
+#include "tegula/Transforms/Passes.h.inc"
+} // namespace tegula
+
+using namespace mlir;
+using namespace tegula;
+
+/// What an unlabelled anchor is called in the table.
+static StringRef getKindName(Operation *op) {
+  return llvm::TypeSwitch<Operation *, StringRef>(op)
+      .Case([](LoadOp) { return "load"; })
+      .Case([](StoreOp) { return "store"; })
+      .Case([](DotOp) { return "dot"; })
+      .Case([](Exp2Op) { return "exp"; })
+      .Case([](ReduceOp) { return "reduce"; })
+      .Default([](Operation *) { return "op"; });
+}
+
+/// Labels the anchors of `stream` that have none, and tells equal labels apart
+/// by `.1`, `.2`, in the order of the text.
+static void labelAnchors(StreamOp stream) {
+  llvm::StringSet<> taken;
+  llvm::StringMap<unsigned> next;
+  stream.getBody().walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<StreamOp>(op))
+      return WalkResult::skip();
+    auto anchor = dyn_cast<AnchorOpInterface>(op);
+    if (!anchor)
+      return WalkResult::advance();
+    StringRef base = anchor.getAnchorLabel() ? anchor.getAnchorLabel().getValue()
+                                             : getKindName(op);
+    std::string label = base.str();
+    while (!taken.insert(label).second)
+      label = base.str() + "." + std::to_string(++next[base]);
+    anchor.setAnchorLabel(StringAttr::get(op->getContext(), label));
+    return WalkResult::advance();
+  });
+}
+
+/// One role, one stage, the order of the text: a CPU thread runs ahead by itself.
+/// What is left to decide is how operands are stored and how tall a block is.
+static ScheduleAttr plan(StreamOp stream, const TargetInfo &target) {
+  MLIRContext *context = stream.getContext();
+  SmallVector<ScheduleRowAttr> rows;
+  SmallVector<StringAttr> elementwise;
+  auto addRow = [&](ArrayRef<StringAttr> labels, std::optional<ScheduleFlag> flag,
+                    int64_t amount) {
+    rows.push_back(ScheduleRowAttr::get(context, "all", /*stage=*/0, labels, flag, amount));
+  };
+  auto flush = [&] {
+    if (!elementwise.empty())
+      addRow(elementwise, ScheduleFlag::in_place, 0);
+    elementwise.clear();
+  };
+  for (Anchor anchor : getAnchors(stream)) {
+    if (auto load = dyn_cast<LoadOp>(anchor.op)) {
+      flush();
+      std::optional<bool> side = getRightOperandSide(load.getTile());
+      int64_t width = target.getPanelWidth(load.getTile().getType().getElementType());
+      if (side)
+        addRow(anchor.label, *side ? ScheduleFlag::pack_t : ScheduleFlag::pack, width);
+      else
+        addRow(anchor.label, std::nullopt, 0);
+    } else if (isa<DotOp>(anchor.op)) {
+      flush();
+      addRow(anchor.label, ScheduleFlag::panel, target.getRegisterBlock().rows);
+    } else if (isa<StoreOp>(anchor.op)) {
+      flush();
+      addRow(anchor.label, std::nullopt, 0);
+    } else {
+      elementwise.push_back(anchor.label);
+    }
+  }
+  flush();
+  return ScheduleAttr::get(context, rows);
+}
+
+namespace {
+
+struct SchedPlan : tegula::impl::SchedPlanPassBase<SchedPlan> {
+  using SchedPlanPassBase::SchedPlanPassBase;
+
+  void runOnOperation() override {
+    const TargetInfo *info = TargetInfo::lookup(target);
+    if (!info) {
+      getOperation()->emitError() << "unknown target '" << target << "'";
+      return signalPassFailure();
+    }
+    getOperation()->walk([&](StreamOp stream) {
+      if (stream.getScheduleAttr())
+        return;
+      labelAnchors(stream);
+      stream.setScheduleAttr(plan(stream, *info));
+    });
+    if (!print)
+      return;
+    getOperation()->walk([&](KernelOp kernel) { printSchedule(llvm::outs(), kernel, target); });
+  }
+};
+
+} // namespace
