@@ -86,8 +86,6 @@ def slot(dtype: DType) -> str:
         return "f4x"
     if dtype is f16:
         return "e6x"
-    if dtype is i1:
-        return "?7x"
     return "Q" if dtype.kind is Kind.UINT or dtype is bf16 else "q"
 
 
@@ -113,6 +111,8 @@ def check_scalar(function: str, name: str, dtype: DType, value: Any) -> None:
     whole = isinstance(value, int)
     if not dtype.is_float and not whole:
         raise LaunchError(f"{function}: '{name}' is {value!r}, expected an integer ({dtype})")
+    if dtype is i1 and value not in (0, 1):
+        raise LaunchError(f"{function}: '{name}' is {value!r}, expected a truth value")
     try:
         packer([dtype])(value)
     except (struct.error, OverflowError):
@@ -138,7 +138,7 @@ class Dispatch:
             "INTERCEPT": INTERCEPT,
             "THREADS": THREADS,
             "LaunchFailed": LaunchFailed,
-            "UNUSUAL": (TypeError, AttributeError, RuntimeError, OverflowError, struct.error),
+            "UNUSUAL": (TypeError, AttributeError, RuntimeError, OverflowError, KeyError, struct.error),
             "cache": self.cache,
             "ndarray": np.ndarray,
             "tensors": frozenset[type](),
@@ -146,6 +146,7 @@ class Dispatch:
             "refused": refused,
             "slow": self.slow,
             "static": _static_key,
+            "truth": {False: 0, True: 1},
         }
         source = _source(signature, self._scope)
         exec(compile(source, DISPATCH_FILE, "exec"), self._scope)
@@ -309,7 +310,8 @@ def _words(signature: Signature, views: list[tuple[str, ViewSpec]]) -> str:
 def _slots(p: Parameter, number: dict[str, int]) -> list[tuple[str, str | None]]:
     """(value, condition of its presence) of each argument that a parameter stands for."""
     if isinstance(p.spec, ScalarSpec):
-        return [(p.name, f"{p.name} is not None" if p.spec.optional else None)]
+        word = f"truth[{p.name}]" if p.spec.dtype is i1 else p.name
+        return [(word, f"{p.name} is not None" if p.spec.optional else None)]
     out: list[tuple[str, str | None]] = []
     for path, spec in p.views.items():
         name = path.replace(".", "__")
