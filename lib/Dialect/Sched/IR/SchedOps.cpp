@@ -14,7 +14,7 @@ using namespace tegula;
 using namespace tegula::sched;
 
 //===----------------------------------------------------------------------===//
-// KernelOp, ArenaOp
+// KernelOp, AllocOp, ArenaOp
 //===----------------------------------------------------------------------===//
 
 ParseResult sched::KernelOp::parse(OpAsmParser &parser, OperationState &result) {
@@ -52,6 +52,16 @@ LogicalResult sched::KernelOp::verify() {
   if (getTarget().empty()) // C2
     return emitOpError("names no target");
   return verifyArguments(*this, getBody().front(), getArgs());
+}
+
+LogicalResult sched::KernelOp::verifyRegions() { // C3
+  return verifyKernelBody(*this, getBody().front(), getSymName());
+}
+
+LogicalResult AllocOp::verify() {
+  if (!isa<GridOp>((*this)->getParentOp())) // C1
+    return emitOpError("stands inside a loop or branch: buffers are made once an instance");
+  return success();
 }
 
 LogicalResult ArenaOp::verify() {

@@ -29,6 +29,7 @@ def Sched_KernelOp : Sched_Op<"kernel", [
 
     * C1: one `#tegula.arg` per block argument.
     * C2: `target` names the machine the kernel is scheduled for.
+    * C3: the body holds the launch part and exactly one grid, as `tegula.kernel`.
 
     ```mlir
     sched.kernel @fill(out %y: memref<?xf32>) target "x86-64-v4" {
@@ -53,6 +54,7 @@ def Sched_KernelOp : Sched_Op<"kernel", [
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Sched_AllocOp : Sched_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
@@ -69,6 +71,7 @@ def Sched_AllocOp : Sched_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let arguments = (ins OptionalAttr<I64Attr>:$offset);
   let results = (outs Sched_BufType:$buffer);
   let assemblyFormat = "(`at` $offset^)? attr-dict `:` type($buffer)";
+  let hasVerifier = 1;
 }
 
 def Sched_CopyOp : Sched_Op<"copy", [AttrSizedOperandSegments]> {
@@ -95,7 +98,7 @@ def Sched_CopyOp : Sched_Op<"copy", [AttrSizedOperandSegments]> {
                        Arg<Sched_BufType, "destination", [MemWrite]>:$dest,
                        OptionalAttr<StrAttr>:$label);
   let assemblyFormat = [{
-    $source (`[` $at^ `]`)? (`upto` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))?
+    $source (`[` $at^ `]`)? (`upto` ` ` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))?
     `to` $dest (`label` $label^)? attr-dict `:` type($source) `,` type($dest)
   }];
   let hasVerifier = 1;
@@ -117,7 +120,7 @@ def Sched_StoreOp : Sched_Op<"store", [AttrSizedOperandSegments]> {
                        Variadic<Index>:$at, Variadic<Index>:$upto,
                        OptionalAttr<StrAttr>:$label);
   let assemblyFormat = [{
-    $source `to` $view `[` $at `]` (`upto` `[` $upto^ `]`)? (`label` $label^)?
+    $source `to` $view `[` $at `]` (`upto` ` ` `[` $upto^ `]`)? (`label` $label^)?
     attr-dict `:` type($source) `,` type($view)
   }];
   let hasVerifier = 1;

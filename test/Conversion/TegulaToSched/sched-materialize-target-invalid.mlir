@@ -1,0 +1,5 @@
+// RUN: tegula-opt %s --sched-materialize=target=pdp-11 -verify-diagnostics
+
+// expected-error @below {{unknown target 'pdp-11'}}
+module {
+}
