@@ -24,6 +24,7 @@ that is zero, or whose rows are all alike, cannot show anything and needs other 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import secrets
 import sys
@@ -145,10 +146,10 @@ def _ulp(magnitude: Array, dtype: np.dtype[Any]) -> Array:
 
 def _finfo(dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "f":
-        return np.finfo(dtype)
+        return typed("Any", np.finfo)(dtype)
     import ml_dtypes
 
-    return ml_dtypes.finfo(dtype)
+    return typed("Any", ml_dtypes.finfo)(dtype)
 
 
 def _tuple(x: Any) -> tuple[Any, ...]:
@@ -233,12 +234,13 @@ def _controls(allowed: Allowance, result: Array, name: str) -> str:
     eps = float(_finfo(allowed.out).eps)
     best, pair = 0.0, (0, 0)
     # Rows far apart are easiest to tell; comparing with a few rows finds such a pair.
-    for a in np.unique(np.linspace(0, len(finite) - 1, 9).astype(int)) if len(finite) else []:
+    few: list[int] = np.unique(np.linspace(0, len(finite) - 1, 9).astype(int)).tolist() if len(finite) else []
+    for a in few:
         apart = _row_rms(finite - finite[a], np.isfinite(want) & np.isfinite(want[a]))
         scaled = apart / np.maximum(np.maximum(size, size[a]), 1e-300)
         b = int(scaled.argmax())
         if scaled[b] > max(best, 8 * eps):
-            best, pair = float(scaled[b]), (int(a), b)
+            best, pair = float(scaled[b]), (a, b)
     if best == 0.0:
         return ""  # one row, or rows that are alike
     swapped = result.copy()
@@ -310,7 +312,7 @@ def check(
 
 def _call(op: Any, inputs: Mapping[str, Any], run: Callable[..., Any] | None) -> dict[str, Any]:
     """Results by name."""
-    call: Callable[..., Any] = op if run is None else lambda **named: run(op, **named)
+    call: Callable[..., Any] = op if run is None else functools.partial(run, op)
     function = op.__wrapped__ if is_launchable(op) else op
     if inspect.isfunction(function) and is_kernel(function):
         made = _outputs(function, inputs)

@@ -10,6 +10,7 @@ they are for comparing, not for speed.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def erf(x: Array) -> Array:
     return np.vectorize(math.erf, otypes=[np.float64])(x) + np.zeros_like(x)  # the sum has the class of x
 
 
-ACTIVATIONS = {
+ACTIVATIONS: dict[str | None, Callable[[Any], Any]] = {
     None: lambda x: x,
     "gelu": lambda x: 0.5 * x * (1 + erf(x * 0.5**0.5)),
     "gelu_tanh": lambda x: 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x * x * x))),
@@ -64,18 +65,17 @@ def attention(
     s = q @ np.swapaxes(k, -1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
     if softcap is not None:
         s = softcap * np.tanh(s / softcap)
-    keep = np.broadcast_to(visible(q.shape[2], k.shape[2], causal, window), s.shape)
+    keep: Any = np.broadcast_to(visible(q.shape[2], k.shape[2], causal, window), s.shape)
     if bias is not None and bias.dtype == np.bool_:
         keep = keep & bias
     elif bias is not None:
         s = s + bias
     s = np.where(keep, s, -np.inf)
-    top = s.max(axis=-1, keepdims=True, initial=-np.inf)
-    p = np.exp(s - np.where(np.isneginf(top), 0, top))
-    p = np.where(np.isneginf(s), 0, p)
+    top: Any = s.max(axis=-1, keepdims=True, initial=-np.inf)
+    p: Any = np.where(np.isneginf(s), 0, np.exp(s - np.where(top == -np.inf, 0, top)))
     total = p.sum(axis=-1, keepdims=True)
     none = total == 0
-    o = np.where(none, 0, (p @ v) / np.where(none, 1, total))
+    o: Any = np.where(none, 0, (p @ v) / np.where(none, 1, total))
     if not return_lse:
         return o
     return o, np.where(none, -np.inf, top + np.log(np.where(none, 1, total)))[..., 0]

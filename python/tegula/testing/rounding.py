@@ -9,8 +9,8 @@ called with `Rounded` arrays it gives the error that its precision has anyway.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class Rounded(np.ndarray[Any, np.dtype[np.float64]]):
         return out[0]
 
     def __array_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any], kwargs: Mapping[str, Any]
+        self, func: Callable[..., Any], types: Iterable[type], args: Iterable[Any], kwargs: Mapping[str, Any]
     ) -> Any:
         with np.errstate(all="ignore"):
             result = func(*(_plain(a) for a in args), **{k: _plain(v) for k, v in kwargs.items()})
@@ -71,7 +71,8 @@ def _plain(x: Any) -> Any:
 
 def _rounded(x: Any, target: np.dtype[Any]) -> Any:
     if isinstance(x, tuple | list):
-        return type(x)(_rounded(v, target) for v in x)
-    if isinstance(x, np.ndarray | np.floating) and np.issubdtype(x.dtype, np.floating):
+        items = [_rounded(v, target) for v in cast("list[Any]", x)]
+        return items if isinstance(x, list) else tuple(items)
+    if isinstance(x, np.ndarray | np.floating) and np.issubdtype(cast("Array", x).dtype, np.floating):
         return Rounded.of(x, target)
-    return x
+    return cast("Any", x)
