@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -401,7 +402,9 @@ def copy(x: In[T, "N"], y: Out[T, "N"], *, B: tile = 4):
     path = Path(__file__).with_name("_copy_kernel.txt")
     path.write_text(kernel)
     try:
-        done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+        env = {**os.environ, "PYTHONPATH": str(Path(tg.__file__).parents[1])}
+        command = [sys.executable, "-c", code, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     finally:
         path.unlink()
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,8 @@ import pytest
 import tegula as tg
 from tegula import Cx, In, Out, T, const, f64, fn, i32, index, tile
 
+pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
+
 X = In[f64, "N"]
 Y = Out[f64, "N"]
 

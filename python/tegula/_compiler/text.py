@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from tegula._compiler.ops import (
@@ -81,6 +82,7 @@ def _point(text: str) -> str:
     return text if "." in text else text.replace("e", ".0e") if "e" in text else text + ".0"
 
 
+@lru_cache(maxsize=1024)
 def _string(text: str) -> str:
     out = [c if " " <= c <= "~" and c not in '"\\' else "".join(f"\\{b:02X}" for b in c.encode()) for c in text]
     return '"' + "".join(out) + '"'

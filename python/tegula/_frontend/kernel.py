@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,6 +150,8 @@ class Kernel:
 
     def compiled(self, found: Specialised) -> CompiledKernel:
         """The compiled form of a traced one; equal texts are compiled once."""
+        import hashlib  # late, as all that a bare import does not need
+
         env = environment()
         key = ArtifactKey(hashlib.sha256(found.text.plain.encode()).hexdigest(), env)
         kernel = self._compiled.get(key)

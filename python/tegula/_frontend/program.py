@@ -10,7 +10,6 @@ that is shipped. Arrays that it returns or saves are `out` arguments there; the 
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -346,7 +345,6 @@ class Program:
     def __init__(self, fn: FunctionType) -> None:
         self.fn = fn
         self.name = fn.__name__
-        self.signature = inspect.signature(fn)
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
         self.__module__ = fn.__module__
@@ -407,6 +405,8 @@ class Program:
         return default_backend().emit(chosen, env.target, level, env.options)
 
     def _record(self, fn: FunctionType, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Text:
+        import inspect  # late: it takes a few milliseconds
+
         call = inspect.signature(fn).bind(*args, **kwargs)
         call.apply_defaults()
         arrays = [describe(a, n) for n, a in _named(call.arguments) if _is_array(a)]

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CellType, CodeType, FunctionType, ModuleType
@@ -482,7 +481,7 @@ class Rewrites:
         found = self.sources.node(code)
         if found is None:
             return None  # without text it runs as it is: proxies explain what cannot work then
-        node = copy.deepcopy(found)
+        node = _copy(found)
         rewriter = _Rewriter(code.co_filename, code.co_name, _lookup(fn), language)
         statement = _bare(node, rewriter)
         self._mark(code, rewriter.names, entry=False)
@@ -502,6 +501,19 @@ class Rewrites:
         for constant in code.co_consts:
             if isinstance(constant, CodeType):
                 self._mark(constant, names, entry)
+
+
+def _copy(node: _Node) -> _Node:
+    """A copy of a tree; several times as fast as copy.deepcopy."""
+    new: Any = node.__class__.__new__(node.__class__)
+    fields = new.__dict__
+    for name, value in node.__dict__.items():
+        if isinstance(value, ast.AST):
+            value = _copy(value)
+        elif type(value) is list:
+            value = [_copy(v) if isinstance(v, ast.AST) else v for v in cast("list[Any]", value)]
+        fields[name] = value
+    return new
 
 
 def _lookup(fn: FunctionType) -> Callable[[str], object]:

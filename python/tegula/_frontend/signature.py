@@ -10,7 +10,6 @@ everything that is known while tracing, and nothing else.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
@@ -44,7 +43,28 @@ class Parameter:
         return {f"{self.name}.{k}": v for k, v in group.items()} if group is not None else {}
 
 
-REQUIRED = inspect.Parameter.empty
+class _Required:
+    """Stands for the default of a parameter that has none."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+# Flags of a code object with *args, **kwargs.
+CO_VARARGS, CO_VARKEYWORDS = 4, 8
+
+
+def _captured(fn: FunctionType) -> dict[str, Any]:
+    """Captured variables that have a value: annotations may name them."""
+    out: dict[str, Any] = {}
+    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or ()):
+        try:
+            out[name] = cell.cell_contents
+        except ValueError:  # an empty cell
+            pass
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +94,18 @@ def definition(fn: FunctionType) -> Site:
 def signature_of(fn: FunctionType) -> Signature:
     """Reads the annotations of a kernel."""
     out: list[Parameter] = []
-    scope = {**fn.__globals__, **inspect.getclosurevars(fn).nonlocals} if fn.__closure__ else fn.__globals__
-    for name, p in inspect.signature(fn).parameters.items():
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
-            raise KernelError(f"kernel '{fn.__name__}' has a parameter *{name}: name each argument", [definition(fn)])
-        spec = evaluate(p.annotation, scope)
+    code = fn.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames[:count]
+    if code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
+        star = code.co_varnames[count]
+        raise KernelError(f"kernel '{fn.__name__}' has a parameter *{star}: name each argument", [definition(fn)])
+    scope = {**fn.__globals__, **_captured(fn)}
+    positional = names[: code.co_argcount]
+    given = fn.__defaults__ or ()
+    defaults = {**dict(zip(positional[len(positional) - len(given) :], given)), **(fn.__kwdefaults__ or {})}
+    for name in names:
+        spec = evaluate(fn.__annotations__.get(name), scope)
         if isinstance(spec, (DType, DTypeVar)):
             spec = ScalarSpec(spec)
         if not isinstance(spec, (ViewSpec, ScalarSpec, Static)) and group_of(spec) is None:
@@ -88,7 +115,7 @@ def signature_of(fn: FunctionType) -> Signature:
                 [definition(fn)],
             )
         assert isinstance(spec, (ViewSpec, ScalarSpec, Static, type))
-        out.append(Parameter(name, spec, p.default, p.kind is p.KEYWORD_ONLY))
+        out.append(Parameter(name, spec, defaults.get(name, REQUIRED), name not in positional))
     return Signature(fn.__name__, tuple(out))
 
 

@@ -16,27 +16,48 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Index = dict[tuple[str, int], list[FunctionNode]]
 
 
+class _File:
+    """One parsed text. Functions are indexed per statement of the module, when one of them is asked for."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.statements = ast.parse(text, file).body
+        self.indexed: dict[int, _Index] = {}
+
+    def functions(self, name: str, line: int) -> list[FunctionNode]:
+        for number, statement in enumerate(self.statements):
+            first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
+            if first <= line <= (statement.end_lineno or first):
+                index = self.indexed.get(number)
+                if index is None:
+                    index = self.indexed[number] = _functions(statement)
+                found = index.get((name, line))
+                if found is not None:
+                    return found
+        return []
+
+
 class Sources:
     """Parsed files: each file is parsed once per text that it has had (a notebook cell is a file)."""
 
     def __init__(self) -> None:
-        self._files: dict[str, tuple[str, _Index]] = {}
+        self._files: dict[str, _File] = {}
 
-    def _index(self, file: str) -> _Index | None:
+    def _file(self, file: str) -> _File | None:
         text = "".join(linecache.getlines(file))
         if not text:
             return None
         found = self._files.get(file)
-        if found is None or found[0] != text:
-            found = self._files[file] = (text, _functions(ast.parse(text, file)))
-        return found[1]
+        if found is None or found.text != text:
+            found = self._files[file] = _File(text, file)
+        return found
 
     def node(self, code: CodeType) -> FunctionNode | None:
         """The syntax of a code object, or None where there is no text (`exec`, the plain prompt)."""
-        index = self._index(code.co_filename)
-        if index is None:
+        file = self._file(code.co_filename)
+        if file is None:
             return None
-        found = index.get((code.co_name, code.co_firstlineno), [])
+        found = file.functions(code.co_name, code.co_firstlineno)
         if code.co_name == "<lambda>":
             found = _innermost(found, code)
         if not found:
