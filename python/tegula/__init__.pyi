@@ -18,7 +18,6 @@ from typing import Annotated as Out
 from typing import Any, Generic, Literal, ParamSpec, Self, TypeAlias, TypeVar, dataclass_transform, overload
 from typing import Optional as Opt
 
-from tegula._frontend.arrays import Spec as Spec
 from tegula._frontend.signature import Signature
 from tegula.errors import TegulaError as TegulaError
 from tegula.language.dtypes import DType as DType
@@ -151,6 +150,15 @@ class Cx(tuple[Value, Value | None]):
     def re(self) -> Value: ...
     @property
     def im(self) -> Value | None: ...
+
+class Spec:
+    """An array that is only described; strides count elements."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...] | None
+    def __init__(
+        self, shape: tuple[int, ...], dtype: type[Value] | DType, strides: tuple[int, ...] | None = ...
+    ) -> None: ...
 
 class Kernel:
     """A kernel. Arrays are not `Value`s: what it is called with is checked when it is called."""

@@ -115,6 +115,10 @@ class UnsupportedError(TegulaError):
     """A construct of the language that this version does not have yet."""
 
 
+class MemberError(TegulaError, AttributeError):
+    """A tile, scalar, view or span has no such member."""
+
+
 class CompileError(TegulaError):
     """The compiler refused the program; its diagnostics, at the author's lines."""
 

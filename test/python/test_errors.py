@@ -28,6 +28,7 @@ from tegula.errors import (
     DTypeError,
     KernelError,
     LaunchError,
+    MemberError,
     ScopeError,
     ShapeError,
     SourceError,
@@ -776,6 +777,26 @@ def class_inside(x: X, y: Y, *, B: tile = 4):
         pass
 
 
+# ---- members
+
+
+@wrong(MemberError, "a tile [4] f64 has no member 'mean'")
+def member_of_tile(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.load(x, (m,)).mean()  # <-
+
+
+@wrong(MemberError, "a view of 'x' has no member 'size'")
+def member_of_view(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.size, B))  # <-
+
+
+@wrong(MemberError, "a span has no member 'stop'")
+def member_of_span(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    m.stop  # <-
+
+
 # ---- not in this version
 
 
@@ -878,8 +899,8 @@ def test_refused_launch() -> None:
 
 def test_compiler_diagnostics_come_back_at_the_authors_lines() -> None:
     line = copy.fn.__code__.co_firstlineno + 3
-    here = Position(__file__, line, 5, line, 13)
-    caller = Position(__file__, line + 1, 5, line + 1, 9)
+    here = Position(__file__, line, 23, line, 36)
+    caller = Position(__file__, line, 5, line, 37)
     note = Diagnostic("note", "the buffer is made here", (caller,))
     backend = FakeBackend(
         diagnostics=(
@@ -892,8 +913,9 @@ def test_compiler_diagnostics_come_back_at_the_authors_lines() -> None:
         copy.on(backend)(vector(), vector())
     error = caught.value
     assert error.message == "tile does not fit: 4 MiB of 2 MiB"
-    assert (error.file, error.line, error.column) == (__file__, line, 5)
-    assert "    tg.store(y, (m,), tg.load(x, (m,)))\n      |     ^^^^^^^^" in str(error)
+    assert (error.file, error.line, error.column) == (__file__, line, 23)
+    assert f"    tg.store(y, (m,), tg.load(x, (m,)))\n      | {' ' * 22}{'^' * 13}\n" in str(error)
+    assert "  called from copy, " in str(error)
     assert len(error.sites) == 2
     assert [n.text for n in error.notes] == ["the buffer is made here", "second"]
 
@@ -924,3 +946,27 @@ def test_read_only_output() -> None:
 def test_unknown_level() -> None:
     with pytest.raises(LaunchError, match="level 'ptx' is none of tegula, generic"):
         copy.ir("ptx", vector(), vector())
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from tegula._compiler.backend import default_backend
+
+    monkeypatch.setitem(sys.modules, "tegula.runtime", None)
+    default_backend.cache_clear()
+    with pytest.raises(CompileError, match="the compiled library of Tegula is not installed"):
+        tg.Kernel(copy.fn)(vector(), vector())
+    default_backend.cache_clear()
+
+
+def test_hasattr_does_not_end_the_trace() -> None:
+    def probe(t: Any) -> Any:
+        return t.mean(axis=0) if hasattr(t, "mean") else t + 1.0
+
+    @tg.kernel
+    def probes(x: X, y: Y, *, f: fn, B: tile = 4):
+        m = tg.grid((x.shape[0], B))
+        tg.store(y, (m,), f(tg.load(x, (m,))))
+
+    assert "arith.addf" in probes.ir("generic", vector(), vector(), f=probe)

@@ -138,6 +138,9 @@ def default_backend() -> Backend:
 
     Called on the first compile, never on import. The import is late for the same reason.
     """
-    module: Any = import_module("tegula.runtime")
+    try:
+        module: Any = import_module("tegula.runtime")
+    except ModuleNotFoundError as e:
+        raise CompileFailed([Diagnostic("error", f"the compiled library of Tegula is not installed ({e})")]) from None
     backend: Backend = module.backend()
     return backend

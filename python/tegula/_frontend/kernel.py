@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, NoReturn, overload
+from typing import Any, overload
 
 from tegula._compiler.backend import (
     ArgDesc,
@@ -24,10 +24,11 @@ from tegula._compiler.backend import (
     default_backend,
 )
 from tegula._compiler.environment import Environment, environment
+from tegula._compiler.ops import walk
 from tegula._frontend.dispatch import THREADS, Dispatch, Prepared, check_scalar, packer, refused
 from tegula._frontend.signature import REQUIRED, Bound, Signature, bind, signature_of
 from tegula._frontend.specialise import Specialised, specialise
-from tegula._frontend.trace import INTERCEPT
+from tegula._frontend.trace import INTERCEPT, sites
 from tegula.errors import CompileError, LaunchError, Note, Site
 from tegula.language.annotations import ViewSpec
 from tegula.language.dtypes import DType
@@ -156,11 +157,11 @@ class Kernel:
         key = ArtifactKey(hashlib.sha256(found.text.plain.encode()).hexdigest(), env)
         kernel = self._compiled.get(key)
         if kernel is None:
-            backend = self._backend or default_backend()
             try:
+                backend = self._backend or default_backend()
                 module = backend.compile(found.text.located, env.target, env.options)
             except CompileFailed as e:
-                _compile_error(e)
+                raise translate(e.diagnostics, found) from None
             kernel = self._compiled[key] = module.kernel(self.name)
         return kernel
 
@@ -180,7 +181,7 @@ class Kernel:
         try:
             return (self._backend or default_backend()).emit(text, env.target, level, env.options)
         except CompileFailed as e:
-            _compile_error(e)
+            raise translate(e.diagnostics, found) from None
 
     def __repr__(self) -> str:
         return f"<tegula kernel {self.name}>"
@@ -189,25 +190,29 @@ class Kernel:
 # ---- diagnostics of the compiler, at the author's lines
 
 
-def _site(p: Position) -> Site:
-    return Site(p.file, p.line, max(p.column - 1, 0), p.end_line, max(p.end_column - 1, 0))
+def translate(diagnostics: tuple[Diagnostic, ...], found: Specialised) -> CompileError:
+    """The first error as ours, with its notes; further errors follow as notes.
 
+    Positions came with the program; the trace knows in which functions they are.
+    """
+    functions = {
+        (s.file, s.line, s.column): s.function for at in {op.places for op in walk(found.op)} for s in sites(at)
+    }
 
-def _compile_error(failure: CompileFailed) -> NoReturn:
-    raise translate(failure.diagnostics) from None
+    def site(p: Position) -> Site:
+        column = max(p.column - 1, 0)
+        function = functions.get((p.file, p.line, column), "")
+        return Site(p.file, p.line, column, p.end_line, max(p.end_column - 1, 0), function)
 
-
-def translate(diagnostics: tuple[Diagnostic, ...]) -> CompileError:
-    """The first error as ours, with its notes; further errors follow as notes."""
     errors = [d for d in diagnostics if d.severity == "error"] or list(diagnostics)
     if not errors:
         return CompileError("the compiler failed without a message")
     notes: list[Note] = []
     for i, d in enumerate(errors):
         if i:
-            notes.append(Note(d.message, _site(d.sites[0]) if d.sites else None))
-        notes += [Note(n.message, _site(n.sites[0]) if n.sites else None) for n in d.notes]
-    return CompileError(errors[0].message, [_site(p) for p in errors[0].sites], notes)
+            notes.append(Note(d.message, site(d.sites[0]) if d.sites else None))
+        notes += [Note(n.message, site(n.sites[0]) if n.sites else None) for n in d.notes]
+    return CompileError(errors[0].message, [site(p) for p in errors[0].sites], notes)
 
 
 @overload

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Protocol
 
 from tegula._compiler.ops import Attrs, Block, Op, Places, Value
 from tegula._frontend.rewrite import REWRITES, THUNK
-from tegula.errors import ControlError, DTypeError, KernelError, Note, ScopeError, Site, TegulaError
+from tegula.errors import ControlError, DTypeError, KernelError, MemberError, Note, ScopeError, Site, TegulaError
 from tegula.language.dtypes import DType, DTypeVar, acc_of
 
 # The file name of generated functions.
@@ -222,6 +222,11 @@ def error(cls: type[TegulaError], message: str, *notes: Note) -> TegulaError:
     if trace is not None and trace.failed is None:
         trace.failed = failure
     return failure
+
+
+def no_member(what: str, name: str) -> MemberError:
+    """The error for `x.name`. It does not end the trace: `hasattr` asks like this too."""
+    return MemberError(f"a {what} has no member '{name}'", sites(places()))
 
 
 def fail(cls: type[TegulaError], message: str, *notes: Note) -> NoReturn:

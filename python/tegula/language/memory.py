@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from tegula._compiler.ops import Attr, Attrs, Ints, Segments
-from tegula._frontend.trace import current, emit, fail, lookup_known, made_at
+from tegula._frontend.trace import current, emit, fail, lookup_known, made_at, no_member
 from tegula.errors import AccessError, DTypeError, KernelError, ShapeError, StaticError, UnsupportedError
 from tegula.language.annotations import Access
 from tegula.language.dtypes import i1, i32, index
@@ -90,6 +90,9 @@ class Span:
     def clip(self, limit: Any) -> Span:
         """The limit lowered."""
         return Span(self.start, self.size, limit if self.limit is None else minimum(self.limit, limit))
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_member("span", name)
 
     def _no_number(self) -> NoReturn:
         fail(DTypeError, "a span is no number: write .start, .size or .ids")

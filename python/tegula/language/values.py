@@ -29,7 +29,7 @@ from tegula._compiler.ops import (
     tile_type,
     view_type,
 )
-from tegula._frontend.trace import current, emit, fail, lookup_known, made_at, places
+from tegula._frontend.trace import current, emit, fail, lookup_known, made_at, no_member, places
 from tegula.errors import ControlError, DTypeError, ShapeError, StaticError
 from tegula.language.annotations import Access
 from tegula.language.dtypes import DType, Kind, i1, index
@@ -190,6 +190,9 @@ class _Operand(Value):
     def __setitem__(self, key: object, value: object) -> None:
         self._unknown("item assignment", "tiles are values: tg.where, tg.concat")
 
+    def __getattr__(self, name: str) -> Any:
+        raise no_member(describe(self), name)
+
     def __repr__(self) -> str:
         return f"<{describe(self)}>"
 
@@ -292,6 +295,9 @@ class View(Value):
 
     def __getitem__(self, key: object) -> Any:
         return memory.narrow(self, key)
+
+    def __getattr__(self, name: str) -> Any:
+        raise no_member(describe(self), name)
 
     def __iter__(self) -> Iterator[Any]:
         fail(ControlError, f"iteration over a view ('{self.argument}'): write a stream over one of its axes")
