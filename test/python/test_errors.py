@@ -1,7 +1,7 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-# ruff: noqa: F722, F821, F841, B018, E741
+# ruff: noqa: B007, B018, E501, F841
 # pyright: basic
 """Every kind of user mistake: the class, the text, and the author's line with a caret.
 
@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tegula as tg
-from tegula import A, In, InOut, Opt, Out, T, U, const, f32, f64, fn, i32, index, tile
+from fake_backend import FakeBackend
+from tegula import A, In, Opt, Out, T, U, f32, f64, fn, i32, index, tile
 from tegula._compiler.backend import Diagnostic, Position
 from tegula.errors import (
     AccessError,
@@ -36,8 +37,6 @@ from tegula.errors import (
     TegulaError,
     UnsupportedError,
 )
-
-from fake_backend import FakeBackend
 
 X = In[f64, "N"]
 Y = Out[f64, "N"]

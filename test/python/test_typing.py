@@ -1,6 +1,7 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# ruff: noqa: B007, B018, E501, F841
 # pyright: basic
 """The stub: in step with the module, and what strict checkers find with it."""
 
