@@ -111,4 +111,35 @@ def SchedMaterializePass : Pass<"sched-materialize"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def ExpandVectorMathPass : Pass<"expand-vector-math"> {
+  let summary = "elementary functions and 16-bit floats as vector arithmetic";
+  let description = [{
+    A call per element costs more than the function: LLVM makes 16 of one
+    `math.exp` on a vector. Here each function becomes some 15 to 30 ops of `arith`
+    and `math.fma` on all elements at once, of vectors of any shape and of scalars
+    alike, without branches, tables or calls.
+
+    * f32 `exp`, `exp2`, `expm1`, `log`, `log2`, `log1p`, `tanh`, `erf`, `sin`,
+      `cos`, `rsqrt`: the whole range, subnormals, infinities and NaN included;
+      `docs/math.md` has the errors. `sin` and `cos` give NaN from 2^50 on.
+    * `tegula.exp2`: its degree, or that of the type that consumes it (f32 6,
+      f16 4, bf16 3); below 2^-126.5 it is 0. All policies mean the polynomial.
+    * 16-bit floats: widened, computed in f32, rounded after each op. Conversions
+      round once, to nearest even; a bf16 that is widened again never takes its
+      16-bit form.
+    * `maximumf` and its like, also as reductions: compare and select, NaN kept.
+      Zeros of both signs are equal.
+
+    Native instructions stay: `sqrt`, `floor`, `ceil`, `trunc`, `round`,
+    `roundeven`, `absf`, `copysign`, `fma`, f16 <-> f32. f64 functions stay.
+
+    **Requires** values are scalars or vectors; ops on tiles, and ops under a
+    `vector.mask`, are left alone. **Guarantees** f32 and 16-bit floats need no
+    call. **Fails when** an f32 or 16-bit function has no expansion here, `powf`
+    among them.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // TEGULA_CONVERSION_PASSES_TD

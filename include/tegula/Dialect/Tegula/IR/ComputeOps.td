@@ -221,10 +221,10 @@ def Tegula_Exp2Op : Tegula_Op<"exp2", [Pure, AllTypesMatch<["x", "result"]>,
     %r = tegula.exp2 %x policy <poly> degree 4 : tensor<64xf32>
     ```
   }];
-  let arguments = (ins AnyTypeOf<[Tegula_FloatTile, Tegula_Float]>:$x,
+  let arguments = (ins AnyTypeOf<[Tegula_FloatTile, Tegula_Float, Tegula_FloatVector]>:$x,
                        DefaultValuedAttr<Tegula_ExpPolicyAttr, "ExpPolicy::poly">:$policy,
                        OptionalAttr<I64Attr>:$degree, OptionalAttr<StrAttr>:$label);
-  let results = (outs AnyTypeOf<[Tegula_FloatTile, Tegula_Float]>:$result);
+  let results = (outs AnyTypeOf<[Tegula_FloatTile, Tegula_Float, Tegula_FloatVector]>:$result);
   let assemblyFormat = [{
     $x (`policy` $policy^)? (`degree` $degree^)? (`label` $label^)? attr-dict `:` type($x)
   }];

@@ -37,6 +37,7 @@ def Tegula_Elem : AnyTypeOf<[F64, F32, F16, BF16, I1, I8, I32, I64,
 def Tegula_Float : AnyTypeOf<[F64, F32, F16, BF16]>;
 def Tegula_Tile : StaticShapeTensorOf<[Tegula_Elem]>;
 def Tegula_FloatTile : StaticShapeTensorOf<[Tegula_Float]>;
+def Tegula_FloatVector : VectorOfAnyRankOf<[F64, F32, F16, BF16]>;
 def Tegula_IndexTile : StaticShapeTensorOf<[I32]>;
 def Tegula_View : StridedMemRefOf<[Tegula_Elem]>;
 def Tegula_Scalar : AnyTypeOf<[Tegula_Elem, Index]>;
