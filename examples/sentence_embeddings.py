@@ -24,13 +24,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tegula as tg
 import torch
 import torch.nn.functional as F
-from safetensors.numpy import load_file
+from safetensors import safe_open
 from tegula import A, In, Out, T, ops, tile
 from tokenizers import Tokenizer
 
@@ -171,7 +171,7 @@ def encode_torch(weights: dict[str, torch.Tensor], ids: torch.Tensor, mask: torc
         return F.layer_norm(x, (x.shape[-1],), weights[f"{name}.weight"], weights[f"{name}.bias"], EPS)
 
     def split(x: torch.Tensor) -> torch.Tensor:
-        return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], HEADS, -1).transpose(1, 2)
 
     x = weights["embeddings.word_embeddings.weight"][ids]
     x = x + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
@@ -196,9 +196,21 @@ def files() -> Path:
     return Path(spec.origin).parent / "model"
 
 
+def read(path: Path) -> dict[str, Any]:
+    """The tensors of a file, as arrays."""
+    opened: Any = safe_open(str(path), framework="numpy")
+    with opened as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def tensor_of(x: Any) -> torch.Tensor:
+    """A tensor over an array's memory."""
+    return cast("Any", torch).from_numpy(x)
+
+
 def tokens(folder: Path, sentences: tuple[str, ...]) -> tuple[Any, Any]:
     """Ids and mask, [sentences, longest]."""
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(LONGEST)
     tokenizer.enable_padding()
     found = tokenizer.encode_batch(list(sentences))
@@ -233,7 +245,7 @@ def print_similarities(vectors: Any) -> None:
 
 def print_levels() -> None:
     """One kernel at each level."""
-    rows, width = tg.Spec((64, 384), tg.f32), tg.Spec((384,), tg.f32)
+    rows, width = np.zeros((64, 384), np.float32), np.zeros(384, np.float32)
     for level in ("tegula", "sched", "llvm", "asm"):
         print(f"---- add_norm_rows, {level}")
         print(add_norm_rows.ir(level, rows, rows, width, width, rows, EPS))
@@ -253,11 +265,11 @@ def main() -> int:
     options = arguments.parse_args()
 
     folder = files()
-    weights = load_file(str(folder / "model.safetensors"))
+    weights = read(folder / "model.safetensors")
     model = Model.read(weights)
-    tensors = {name: torch.from_numpy(w) for name, w in weights.items()}
+    tensors = {name: tensor_of(w) for name, w in weights.items()}
     ids, mask = tokens(folder, SENTENCES)
-    ids_t, mask_t = torch.from_numpy(ids), torch.from_numpy(mask)
+    ids_t, mask_t = tensor_of(ids), tensor_of(mask)
     print(f"{len(SENTENCES)} sentences, {int(mask.sum())} tokens, padded to {ids.shape[1]}")
 
     start = time.perf_counter()
@@ -267,7 +279,7 @@ def main() -> int:
         theirs = encode_torch(tensors, ids_t, mask_t).numpy()
         # 32 sentences at once, the shape in which embeddings are usually computed.
         many, many_mask = np.concatenate([ids, ids]), np.concatenate([mask, mask])
-        many_t, many_mask_t = torch.from_numpy(many), torch.from_numpy(many_mask)
+        many_t, many_mask_t = tensor_of(many), tensor_of(many_mask)
         before = memory("VmHWM")
         encode(model, many, many_mask)
         grown = memory("VmHWM") - before

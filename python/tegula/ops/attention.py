@@ -19,12 +19,13 @@ kv_heads)). Any strides. Queries are aligned to the end of the keys: query i sit
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import tegula as tg
 from tegula import A, In, Opt, Out, Span, T, Tile, U, i1, index, tile
 from tegula.errors import LaunchError
-from tegula.language.dtypes import acc_of
+from tegula.language import dtypes
 from tegula.ops._host import argument, empty, floating, same
 
 Q = In[T, "B H M $D"]
@@ -164,7 +165,7 @@ def attention(
     left, right = _window(causal, window, M + N)
     if softcap is not None and not softcap > 0:
         raise LaunchError(f"{name}: 'softcap' is {softcap}, expected a positive number")
-    acc = acc_of(x.dtype)
+    acc = dtypes.acc_of(x.dtype)
     masks: dict[str, Any] = {} if bias is None else {_bias(bias, x, (B, H, M, N)): bias}
     o = empty(x, (B, H, M, DV), x.dtype)
     lse = empty(x, (B, H, M), acc) if return_lse else None
@@ -175,12 +176,13 @@ def attention(
     return (o, lse) if return_lse else o
 
 
-def _window(causal: bool, window: tuple[int | None, int | None] | None, far: int) -> tuple[int | None, int | None]:
+def _window(causal: bool, window: Any, far: int) -> tuple[int | None, int | None]:
     """Both sides, with causality in the right one; `far` is beyond every key, and keeps numbers small."""
     sides: list[int | None] = []
-    if window is not None and (not isinstance(window, tuple | list) or len(window) != 2):
+    pair = (None, None) if window is None else window
+    if not isinstance(pair, tuple | list) or len(cast("Sequence[Any]", pair)) != 2:
         raise LaunchError(f"attention: 'window' is {window!r}, expected (left, right)")
-    for side in window or (None, None):
+    for side in cast("Sequence[Any]", pair):
         if side is not None and (isinstance(side, bool) or not isinstance(side, int)):
             raise LaunchError(f"attention: 'window' is {window!r}, expected a pair of integers or None")
         sides.append(None if side is None else max(-far, min(side, far)))
@@ -195,10 +197,10 @@ def _bias(bias: Any, q: Any, shape: tuple[int, int, int, int]) -> str:
     array = argument("attention", "bias", bias)
     if array.framework != q.framework:
         raise LaunchError(f"attention: 'bias' is a {array.framework} array, 'q' a {q.framework} one")
-    if array.dtype is not i1 and array.dtype is not q.dtype and array.dtype is not tg.f32:
+    if array.dtype not in (dtypes.i1, q.dtype, dtypes.f32):
         raise LaunchError(f"attention: 'bias' holds {array.dtype}, expected {q.dtype}, f32 or booleans")
     if len(array.shape) != 4 or any(n not in (1, want) for n, want in zip(array.shape, shape, strict=True)):
         raise LaunchError(
             f"attention: 'bias' has shape {list(array.shape)}, expected {list(shape)} or 1 along any axis"
         )
-    return "mask" if array.dtype is i1 else "bias"
+    return "mask" if array.dtype is dtypes.i1 else "bias"

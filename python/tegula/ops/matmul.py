@@ -96,16 +96,16 @@ def tiles(batches: int, m: int, n: int, k: int) -> tuple[int, int, int]:
     choice is estimated for 1 to 16 workers, in multiply-adds: those of a tile, what packing a tile of b
     costs its few rows and a tile of a its few columns, and a microsecond to hand a tile out.
     """
-    best: tuple[float, tuple[int, int]] = (math.inf, (ROWS[-1], COLUMNS[-1]))
+    best, bm_best, bn_best = math.inf, ROWS[-1], COLUMNS[-1]
     for bm in ROWS:
         for bn in COLUMNS:
             count = batches * tg.cdiv(m, bm) * tg.cdiv(n, bn)
             one = bm * bn * k * (1 + 3 / bm + 6 / bn) + 150_000
             cost = sum(one * tg.cdiv(count, w) * w for w in (1, 2, 4, 8, 16))
-            if cost < best[0]:
-                best = (cost, (bm, bn))
+            if cost < best:
+                best, bm_best, bn_best = cost, bm, bn
     bk = next((s for s in (16, 32, 64) if k <= s), 128)
-    return (*best[1], bk)
+    return bm_best, bn_best, bk
 
 
 def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -> Any:

@@ -119,9 +119,7 @@ class Rebinder:
 
     def _module(self, module: types.ModuleType) -> Any:
         name = module.__name__
-        if name == "tegula" or name.startswith("tegula.language"):
-            return self._namespace
-        if not _is_authors(name):
+        if not _is_authors(name) and not name.startswith("tegula.language"):
             return module
         return self._remember(module, _Library(module, self))
 
