@@ -71,6 +71,13 @@ def _is_authors(module: str | None) -> bool:
     return top not in _LIBRARIES and not module.startswith(_OURS)
 
 
+def _is_authors_function(f: types.FunctionType) -> bool:
+    if _is_authors(f.__module__):
+        return True
+    # What a docstring of the package defines is its reader's.
+    return f.__module__.startswith(_OURS) and f.__code__.co_filename.startswith("<doctest")
+
+
 class Rebinder:
     """Copies functions over the names of one launch; a function is copied once."""
 
@@ -99,7 +106,7 @@ class Rebinder:
         if id(x) in self._known:
             return self._known[id(x)]
         if isinstance(x, types.FunctionType):
-            return self._function(x) if _is_authors(x.__module__) else x
+            return self._function(x) if _is_authors_function(x) else x
         if isinstance(x, types.ModuleType):
             return self._module(x)
         if is_launchable(x):
@@ -132,7 +139,7 @@ class Rebinder:
             pairs = {k: self.convert(v) for k, v in entries.items()}
             return entries if all(pairs[k] is v for k, v in entries.items()) else pairs
         call = vars(typed("type[Any]", type(x))).get("__call__")
-        if isinstance(call, types.FunctionType) and _is_authors(call.__module__):
+        if isinstance(call, types.FunctionType) and _is_authors_function(call):
             return types.MethodType(self.convert(call), x)
         return x
 
