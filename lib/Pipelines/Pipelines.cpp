@@ -58,9 +58,27 @@ void tegula::buildTilePipeline(OpPassManager &pm) {
 void tegula::buildTileToLoopsPipeline(OpPassManager &pm) {
   // Structured ops keep their own plain lowering here: this path is an oracle for
   // their decompositions too.
+  pm.addPass(createTegulaToLoopsPass());
 }
 
-void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target) {}
+void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target) {
+  // Streams split on what is linear in their position, which decomposition hides.
+  pm.addPass(createSplitStreamsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createTegulaDecomposePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  SchedPlanPassOptions plan;
+  plan.target = target.level;
+  pm.addPass(createSchedPlanPass(plan));
+  pm.addPass(createSchedOrderAnchorsPass());
+  pm.addPass(createSchedFormMapsPass());
+  SchedMaterializePassOptions materialize;
+  materialize.target = target.level;
+  pm.addPass(createSchedMaterializePass(materialize));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
 
 void tegula::buildSchedToLoopsPipeline(OpPassManager &pm, const CpuTarget &target) {}
 

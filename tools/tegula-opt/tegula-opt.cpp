@@ -16,6 +16,7 @@
 #include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Pipelines/Pipelines.h"
 #include "tegula/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
@@ -27,6 +28,7 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   tegula::registerPasses();
   tegula::registerConversionPasses();
+  tegula::registerPipelines();
 
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Tegula optimizer driver\n", registry));

@@ -27,6 +27,8 @@ namespace tegula {
 struct CpuTarget {
   /// Canonical name: a level and further features, such as "x86-64-v4+avx512bf16".
   std::string name;
+  /// Its level alone: the key of the table of machines that passes ask.
+  std::string level;
   std::string triple;
   /// LLVM's names of the CPU and of the CPU whose timings are assumed.
   std::string cpu, tune;

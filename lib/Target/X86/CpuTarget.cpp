@@ -63,7 +63,7 @@ std::vector<std::string> tegula::missingHostFeatures(ArrayRef<std::string> featu
 
 static CpuTarget makeTarget(const Level &level, ArrayRef<StringRef> extras) {
   CpuTarget target;
-  target.name = level.name.str();
+  target.name = target.level = level.name.str();
   target.triple = "x86_64-unknown-linux-gnu";
   target.cpu = target.tune = level.name.str();
   target.features.assign(level.features.begin(), level.features.end());

@@ -1,0 +1,150 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The protocol of `tegula._compiler.backend` over `libtegula`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ctypes import c_int64, sizeof
+
+from tegula._compiler.backend import ArgDesc, ArrayDesc, CompileFailed, Diagnostic, LaunchFailed, Options
+from tegula.runtime.library import DTYPES, CDescriptor, COptions, Library
+
+
+class LibraryRecord:
+    """A prepared launch; owns its handle."""
+
+    __slots__ = ("_handle", "_launch", "_library")
+
+    def __init__(self, library: Library, handle: int) -> None:
+        self._library = library
+        self._handle = handle
+        self._launch = library.dll.tegula_launch
+
+    def launch(self, packed: bytes, threads: int, /) -> None:
+        """Runs the kernel. Raises LaunchFailed if it is refused or fails."""
+        failure = self._launch(self._handle, packed, threads)
+        if failure:
+            raise _launch_failed(self._library.diagnostics(failure))
+
+    def __del__(self) -> None:
+        self._library.dll.tegula_record_free(self._handle)
+
+
+class LibraryKernel:
+    """A kernel of a module, which it keeps alive."""
+
+    __slots__ = ("_handle", "_library", "_module")
+
+    def __init__(self, library: Library, module: LibraryModule, handle: int) -> None:
+        self._library = library
+        self._module = module
+        self._handle = handle
+
+    def prepare(self, args: Sequence[ArgDesc], /) -> LibraryRecord:
+        """Lays out a launch. Raises LaunchFailed where the arguments do not fit the kernel."""
+        # The arrays live as long as `kept` does: until the call has returned.
+        kept: list[object] = []
+        descriptors = (CDescriptor * len(args))()
+        for descriptor, arg in zip(descriptors, args):
+            descriptor.dtype = DTYPES[arg.dtype]
+            if isinstance(arg, ArrayDesc):
+                array = c_int64 * len(arg.sizes)
+                sizes, strides = array(*arg.sizes), array(*arg.strides)
+                kept += [sizes, strides]
+                descriptor.rank, descriptor.sizes, descriptor.strides = len(arg.sizes), sizes, strides
+        handle, messages = self._library.call("tegula_prepare", self._handle, descriptors, len(args))
+        if handle is None:
+            raise _launch_failed(messages)
+        return LibraryRecord(self._library, handle)
+
+    def arena_bytes(self) -> int:
+        """Scratch bytes that each thread of a launch needs."""
+        return int(self._library.dll.tegula_kernel_arena_bytes(self._handle))
+
+
+class LibraryModule:
+    """A program in memory; owns its handle."""
+
+    __slots__ = ("_handle", "_library")
+
+    def __init__(self, library: Library, handle: int) -> None:
+        self._library = library
+        self._handle = handle
+
+    def kernel(self, name: str, /) -> LibraryKernel:
+        """The kernel of that name. Raises KeyError if there is none."""
+        handle = self._library.dll.tegula_module_find(self._handle, name.encode())
+        if not handle:
+            raise KeyError(name)
+        return LibraryKernel(self._library, self, handle)
+
+    def __del__(self) -> None:
+        self._library.dll.tegula_module_free(self._handle)
+
+
+class LibraryBackend:
+    """Compiles and loads through `libtegula`."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def compile(self, text: str, target: str, options: Options, /) -> LibraryModule:
+        """Compiles MLIR text and loads it. Raises CompileFailed."""
+        artifact, messages = self._compiler("tegula_compile", text, (), target, options)
+        if artifact is None:
+            raise CompileFailed(messages)
+        try:
+            module, messages = self._library.call("tegula_module_load", artifact)
+        finally:
+            self._library.dll.tegula_artifact_free(artifact)
+        if module is None:
+            raise CompileFailed(messages)
+        return LibraryModule(self._library, module)
+
+    def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
+        """The program at a level, as text. Raises CompileFailed."""
+        output, messages = self._compiler("tegula_emit", text, (level.encode(),), target, options)
+        if output is None:
+            raise CompileFailed(messages)
+        return self._library.take_bytes(output).decode(errors="replace")
+
+    def build(self, text: str, target: str, options: Options, /) -> bytes:
+        """The artifact of a program, as bytes for `load`. Raises CompileFailed."""
+        artifact, messages = self._compiler("tegula_compile", text, (), target, options)
+        if artifact is None:
+            raise CompileFailed(messages)
+        try:
+            data, messages = self._library.call("tegula_artifact_serialize", artifact)
+        finally:
+            self._library.dll.tegula_artifact_free(artifact)
+        if data is None:
+            raise CompileFailed(messages)
+        return self._library.take_bytes(data)
+
+    def load(self, artifact: bytes, /) -> LibraryModule:
+        """Loads what `build` has made. Raises CompileFailed where it is damaged or does not fit."""
+        handle, messages = self._library.call("tegula_artifact_deserialize", artifact, len(artifact))
+        if handle is None:
+            raise CompileFailed(messages)
+        try:
+            module, messages = self._library.call("tegula_module_load", handle)
+        finally:
+            self._library.dll.tegula_artifact_free(handle)
+        if module is None:
+            raise CompileFailed(messages)
+        return LibraryModule(self._library, module)
+
+    def _compiler(
+        self, function: str, text: str, middle: tuple[bytes, ...], target: str, options: Options
+    ) -> tuple[int | None, tuple[Diagnostic, ...]]:
+        data = text.encode()
+        given = COptions(sizeof(COptions), target.encode(), options.path.encode())
+        return self._library.call(function, data, len(data), b"program", *middle, given)
+
+
+def _launch_failed(messages: tuple[Diagnostic, ...]) -> LaunchFailed:
+    if not messages:
+        return LaunchFailed("the launch failed without a message")
+    return LaunchFailed(messages[0].message, messages[0].sites)
