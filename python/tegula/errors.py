@@ -16,10 +16,10 @@ from __future__ import annotations
 import linecache
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """A range of the author's source. Lines count from 1, columns from 0; the end is exclusive."""
 
     file: str

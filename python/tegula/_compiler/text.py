@@ -13,7 +13,7 @@ import math
 import struct
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tegula._compiler.ops import (
     Arg,
@@ -98,34 +98,31 @@ def _arg(arg: Arg) -> str:
     return f"#tegula.arg<{arg.access} {_string(arg.name)}{align}{multiples}>"
 
 
+def _number_text(attr: Number) -> str:
+    text = _number(attr.value, attr.dtype)
+    return text if attr.dtype is i1 else f"{text} : {attr.dtype.mlir}"
+
+
+# How each kind of attribute is written; a unit attribute is its name alone.
+_WRITE: dict[type, Callable[[Any], str]] = {
+    Int: lambda a: f"{a.value} : i64",
+    Str: lambda a: _string(a.value),
+    Symbol: lambda a: f"@{a.name}",
+    Ints: lambda a: f"array<i64: {_list(a.values)}>" if a.values else "array<i64>",
+    Segments: lambda a: f"array<i32: {_list(a.sizes)}>",
+    Enum: lambda a: f"#tegula.{a.mnemonic}<{a.case}>" if a.own else f"#tegula<{a.mnemonic} {a.case}>",
+    FastMath: lambda a: f"#arith.fastmath<{a.flags}>",
+    Number: _number_text,
+    Splat: lambda a: f"dense<{_number(a.value, a.type.dtype)}> : {a.type.text}",
+    Dense: lambda a: f"{_dense(a.data, a.type)} : {a.type.text}",
+    Args: lambda a: f"[{', '.join([_arg(x) for x in a.args])}]",
+    Unit: lambda _: "",
+}
+
+
 def attribute(attr: Attr) -> str:
     """An attribute as MLIR writes it."""
-    match attr:
-        case Int(value):
-            return f"{value} : i64"
-        case Str(value):
-            return _string(value)
-        case Symbol(name):
-            return f"@{name}"
-        case Ints(values):
-            return f"array<i64: {_list(values)}>" if values else "array<i64>"
-        case Segments(sizes):
-            return f"array<i32: {_list(sizes)}>"
-        case Enum(mnemonic, case, own):
-            return f"#tegula.{mnemonic}<{case}>" if own else f"#tegula<{mnemonic} {case}>"
-        case FastMath(flags):
-            return f"#arith.fastmath<{flags}>"
-        case Number(value, dtype):
-            text = _number(value, dtype)
-            return text if dtype is i1 else f"{text} : {dtype.mlir}"
-        case Splat(value, type):
-            return f"dense<{_number(value, type.dtype)}> : {type.text}"
-        case Dense(data, type):
-            return f"{_dense(data, type)} : {type.text}"
-        case Args(args):
-            return f"[{', '.join([_arg(a) for a in args])}]"
-        case Unit():
-            return ""
+    return _WRITE[type(attr)](attr)
 
 
 def _dense(data: bytes, type: TileType) -> str:
@@ -149,14 +146,10 @@ class _Printer:
         self.locate = locate
         self.count = 0
         self.names: dict[Value, str] = {}
-        self.plain: list[str] = []
-        self.located: list[str] = []
+        self.lines: list[str] = []
+        self.locs: list[str] = []
         self.loc_names: dict[Places, str] = {}
         self.loc_lines: list[str] = []
-
-    def line(self, text: str, loc: str = "") -> None:
-        self.plain.append(text)
-        self.located.append(text + loc)
 
     def define(self, value: Value) -> str:
         name = self.names[value] = f"%{self.count}"
@@ -192,25 +185,32 @@ class _Printer:
         head = f'{pad}{self.results(op)}"{op.name}"({operands}){self.properties(op)}'
         outs = op.results[0].type.text if len(op.results) == 1 else f"({', '.join([v.type.text for v in op.results])})"
         tail = f" : ({', '.join([v.type.text for v in op.operands])}) -> {outs}"
-        loc = f" loc({self.loc(op.places)})"
         if not op.regions:
-            self.line(head + tail, loc)
+            self.lines.append(head + tail)
+            self.locs.append(self.loc(op.places))
             return
-        self.line(head + " ({")
+        self.open(head + " ({")
         for i, block in enumerate(op.regions):
             if i:
-                self.line(f"{pad}}}, {{")
+                self.open(f"{pad}}}, {{")
             if block.args:
-                self.line(f"{pad}^bb0({', '.join([f'{self.define(a)}: {a.type.text}' for a in block.args])}):")
+                self.open(f"{pad}^bb0({', '.join([f'{self.define(a)}: {a.type.text}' for a in block.args])}):")
             for inner in block.ops:
                 self.op(inner, pad + "  ")
-        self.line(f"{pad}}}){tail}", loc)
+        self.lines.append(f"{pad}}}){tail}")
+        self.locs.append(self.loc(op.places))
+
+    def open(self, text: str) -> None:
+        """A line that has no place of its own."""
+        self.lines.append(text)
+        self.locs.append("")
 
     def loc(self, places: Places) -> str:
         name = self.loc_names.get(places)
         if name is None:
-            name = self.loc_names[places] = f"#loc{len(self.loc_names)}"
-            self.loc_lines.append(f"{name} = loc({_location(self.locate(places))})")
+            number = f"#loc{len(self.loc_names)}"
+            name = self.loc_names[places] = f" loc({number})"
+            self.loc_lines.append(f"{number} = loc({_location(self.locate(places))})")
         return name
 
 
@@ -228,4 +228,5 @@ def print_module(ops: list[Op], locate: Locate) -> Text:
     printer = _Printer(locate)
     for op in ops:
         printer.op(op, "")
-    return Text("\n".join(printer.plain) + "\n", "\n".join(printer.located + printer.loc_lines) + "\n")
+    located = [line + loc for line, loc in zip(printer.lines, printer.locs)]
+    return Text("\n".join(printer.lines) + "\n", "\n".join(located + printer.loc_lines) + "\n")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from tegula._compiler.ops import Block, Enum, Int, Op, Str, Value
-from tegula._frontend.trace import current, escaped, fail, made_at, places
+from tegula._frontend.trace import current, escaped, fail, made_at, places, resolve
 from tegula.errors import CarriedError, ControlError, Note, Site
 from tegula.language.control import Stream
 from tegula.language.dtypes import A, DType, i1, index
@@ -331,8 +331,6 @@ class Branch:
 
 def _merged(name: str, u: Any, v: Any) -> tuple[Value, Value]:
     """Two leaves that differ, as values of one type."""
-    from tegula._frontend.trace import resolve
-
     if not isinstance(u, Value) and not isinstance(v, Value) and as_number(u) is not None and as_number(v) is not None:
         is_float = any(isinstance(n, float) for n in (u, v))
         dtype: DType = resolve(A) if is_float else index

@@ -194,6 +194,7 @@ def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None,
     return list(code.co_positions())
 
 
+@lru_cache(maxsize=8192)
 def _site(code: CodeType, offset: int) -> Site:
     line, end_line, column, end_column = _positions(code)[offset // 2]
     first = line or code.co_firstlineno

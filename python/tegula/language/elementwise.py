@@ -10,7 +10,7 @@ from typing import Any, overload
 from tegula._compiler.ops import Attr, Attrs, FastMath, Int, Number, Value
 from tegula._frontend.trace import fail, made_at, resolve
 from tegula.errors import DTypeError, ShapeError
-from tegula.language.dtypes import DType, Kind, f32, i1, i32, i64, index
+from tegula.language.dtypes import A, DType, Kind, f32, i1, i32, i64, index
 from tegula.language.shapes import stretch
 from tegula.language.values import (
     OPERAND,
@@ -310,8 +310,6 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def _literal(condition: Operand, x: object, y: object) -> Operand:
     """Two literals: the accumulation dtype for floats, i32 (tiles) or index (scalars) for integers."""
-    from tegula.language.dtypes import A
-
     numbers = as_number(x), as_number(y)
     if None in numbers:
         fail(DTypeError, f"where of {describe(x)} and {describe(y)}")

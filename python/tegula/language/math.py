@@ -14,7 +14,7 @@ from tegula._frontend.trace import fail
 from tegula.errors import ControlError, DTypeError
 from tegula.language.dtypes import Kind, i1
 from tegula.language.elementwise import absolute, compare, maximum, minimum, record, where
-from tegula.language.values import OPERAND, as_number, describe
+from tegula.language.values import OPERAND, Tile, as_number, constant_scalar, describe, splat
 
 inf = math.inf
 LOG2E = math.log2(math.e)
@@ -97,8 +97,6 @@ def sign(x: Any) -> Any:
 
 def _ones(x: Any, value: float | int) -> Any:
     """That number in the type of x."""
-    from tegula.language.values import Tile, constant_scalar, splat
-
     return splat(x.shape, value, x.dtype) if isinstance(x, Tile) else constant_scalar(value, x.dtype)
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tegula._compiler.ops import Enum, Int, Ints, Segments, Unit
+from tegula._compiler.ops import Enum, Int, Ints, Segments, Splat, Unit
 from tegula._frontend.trace import fail, made_at, resolve
 from tegula.errors import DTypeError, ShapeError, StaticError
 from tegula.language.dtypes import DType, bf16, f16, f32, f64, i1, i8, i32, i64, index, u64
@@ -60,8 +60,6 @@ def stretch(value: Operand, shape: tuple[int, ...]) -> Tile:
 
 def splat_value(tile: Tile) -> float | int | bool | None:
     """The number that all elements are, where that is known while tracing."""
-    from tegula._compiler.ops import Splat
-
     if tile.op is None or tile.op.name != "arith.constant":
         return None
     attr = tile.op.attr("value")
