@@ -10,6 +10,7 @@
 #define TEGULA_TRANSFORMS_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 namespace tegula {
 

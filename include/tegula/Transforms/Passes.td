@@ -89,4 +89,50 @@ def SchedOrderAnchorsPass : Pass<"sched-order-anchors"> {
   }];
 }
 
+def HoistLoadsPass : Pass<"tegula-hoist-loads"> {
+  let summary = "moves invariant loads and tile ops out of streams";
+  let description = [{
+    A load from an `in` view has no order and may be moved freely, which general
+    loop-invariant code motion cannot know. Loads whose coordinates do not
+    change, pure tile ops and scalars on them leave the stream, with what they
+    need. Cheap tiles (iotas, splats, broadcasts, integer masks) are repeated
+    inside rather than kept in memory.
+
+    ```
+    stream %n = .. { %q = load %v[%m] ; %e = exp %q ; .. %n .. %e .. }
+    ->
+    %q = load %v[%m] ; %e = exp %q ; stream %n = .. { .. %n .. %e .. }
+    ```
+
+    **Requires** nothing. **Guarantees** the same results; labels of what has
+    left are gone from the stream's schedule. **Fails when** nothing.
+  }];
+}
+
+def SetExpPolicyPass : Pass<"tegula-set-exp-policy"> {
+  let summary = "decides which unit computes exponentials";
+  let description = [{
+    Softmax ops on f32 states, and exponentials of tiles, get the policy where
+    the author gave none. `math.exp2` becomes `tegula.exp2`; so does `math.exp`
+    as 2 to the x log2 e where the rounding of that product cannot be seen: on
+    16-bit floats (the product is formed in f32), and on f32 under the flag
+    `afn`. Other `math.exp` on f32 stay: for |x| near 80 the product would cost
+    50 ulp, and every target has an exponential of that accuracy.
+
+    **Requires** nothing. **Guarantees** no softmax op on f32 and no `math.exp2`
+    on a tile of f32, f16 or bf16 is left without a policy. **Fails when** the
+    degree is neither 0 (chosen by the target) nor 3 to 7.
+  }];
+  let options = [
+    Option<"policy", "policy", "::tegula::ExpPolicy", /*default=*/"::tegula::ExpPolicy::poly",
+           "the unit that computes exponentials",
+           [{::llvm::cl::values(
+              clEnumValN(::tegula::ExpPolicy::hw, "hw", "the special-function unit"),
+              clEnumValN(::tegula::ExpPolicy::poly, "poly", "a polynomial on the FMA units"),
+              clEnumValN(::tegula::ExpPolicy::mix, "mix", "a share of both"))}]>,
+    Option<"degree", "degree", "int64_t", /*default=*/"0",
+           "degree of the polynomial; 0 leaves it to the target">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 #endif // TEGULA_TRANSFORMS_PASSES_TD

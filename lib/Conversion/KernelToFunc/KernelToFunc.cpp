@@ -178,14 +178,6 @@ private:
 } // namespace
 
 LogicalResult KernelOutliner::verifyLowered() {
-  for (auto [argument, attr] : llvm::zip(block->getArguments(), kernel.getArgAttrs())) {
-    Type type = argument.getType();
-    if (isa<MemRefType>(type) || type.isIndex() ||
-        (type.isIntOrFloat() && type.getIntOrFloatBitWidth() <= 64))
-      continue;
-    return kernel.emitOpError() << "argument '" << cast<ArgAttr>(attr).getName() << "' has type "
-                                << type << ", which the argument block cannot hold";
-  }
   WalkResult result = grid.getBody().walk([&](Operation *op) {
     if (!isa_and_nonnull<TegulaDialect, sched::SchedDialect>(op->getDialect()) ||
         isa<CheckOp>(op) || op == grid.getBody().front().getTerminator())

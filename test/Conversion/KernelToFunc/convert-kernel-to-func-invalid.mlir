@@ -14,7 +14,7 @@ tegula.kernel @tile(out %y: memref<?xf32>, %v: f32) {
 
 // -----
 
-// expected-error @+1 {{argument 'v' has type 'i128', which the argument block cannot hold}}
+// expected-error @+1 {{argument 'v' has no scalar type: 'i128'}}
 tegula.kernel @wide(%v: i128, %n: index) {
   tegula.grid (%i) to (%n) step (64) {
     tegula.yield

@@ -1,4 +1,4 @@
-//===- ComputeOps.cpp - Products, reductions, shapes -===//
+//===- ComputeOps.cpp - Products, reductions, shapes ----------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -9,6 +9,7 @@
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -102,10 +103,23 @@ struct FoldTransposeIntoDot : OpRewritePattern<DotOp> {
   }
 };
 
+/// dot %a, %b acc %zero  ->  dot %a, %b
+struct DropZeroAcc : OpRewritePattern<DotOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(DotOp op, PatternRewriter &rewriter) const override {
+    if (!op.getAcc() || !(matchPattern(op.getAcc(), m_PosZeroFloat()) ||
+                          matchPattern(op.getAcc(), m_Zero())))
+      return rewriter.notifyMatchFailure(op, "does not accumulate onto zero");
+    rewriter.modifyOpInPlace(op, [&] { op.getAccMutable().clear(); });
+    return success();
+  }
+};
+
 } // namespace
 
 void DotOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<FoldTransposeIntoDot>(context);
+  patterns.add<FoldTransposeIntoDot, DropZeroAcc>(context);
 }
 
 //===----------------------------------------------------------------------===//
@@ -141,6 +155,34 @@ LogicalResult ReduceOp::verify() {
     return emitOpError() << "changes the element type from " << from.getElementType() << " to "
                          << to.getElementType();
   return success();
+}
+
+OpFoldResult ReduceOp::fold(FoldAdaptor adaptor) {
+  // The extremum of equal elements is one of them.
+  auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getX());
+  if (splat && getKind() != Combine::add)
+    return splat.resizeSplat(getResult().getType());
+  return {};
+}
+
+namespace {
+
+/// reduce %x axis a, of extent 1  ->  reshape %x
+struct ReduceOfOne : OpRewritePattern<ReduceOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(ReduceOp op, PatternRewriter &rewriter) const override {
+    if (op.getX().getType().getDimSize(op.getAxis()) != 1)
+      return rewriter.notifyMatchFailure(op, "combines several elements");
+    rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), op.getX());
+    return success();
+  }
+};
+
+} // namespace
+
+void ReduceOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<ReduceOfOne>(context);
 }
 
 LogicalResult ArgMaxOp::verify() {
@@ -202,12 +244,37 @@ struct ComposeBroadcasts : OpRewritePattern<BroadcastOp> {
   }
 };
 
-/// broadcast (splat %s)  ->  splat %s
-struct BroadcastOfSplat : OpRewritePattern<BroadcastOp> {
+/// broadcast (reshape %x : 4 -> 4x1) dims [0, 1]  ->  broadcast %x dims [0]
+struct BroadcastOfReshape : OpRewritePattern<BroadcastOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(BroadcastOp op, PatternRewriter &rewriter) const override {
-    auto splat = op.getX().getDefiningOp<tensor::SplatOp>();
+    auto reshape = op.getX().getDefiningOp<ReshapeOp>();
+    if (!reshape)
+      return rewriter.notifyMatchFailure(op, "operand is no reshape");
+    ArrayRef<int64_t> from = reshape.getX().getType().getShape();
+    ArrayRef<int64_t> to = reshape.getType().getShape();
+    SmallVector<int64_t> dims;
+    for (auto [axis, extent] : llvm::enumerate(to)) {
+      if (dims.size() < from.size() && from[dims.size()] == extent)
+        dims.push_back(op.getDims()[axis]);
+      else if (extent != 1)
+        return rewriter.notifyMatchFailure(op, "reshape does more than insert axes of extent 1");
+    }
+    if (dims.size() != from.size())
+      return rewriter.notifyMatchFailure(op, "reshape drops an axis");
+    rewriter.replaceOpWithNewOp<BroadcastOp>(op, op.getType(), reshape.getX(), dims);
+    return success();
+  }
+};
+
+/// broadcast (splat %s)  ->  splat %s, and likewise of other changes of shape
+template <typename OpTy>
+struct ShapeOfSplat : OpRewritePattern<OpTy> {
+  using OpRewritePattern<OpTy>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
+    auto splat = op.getX().template getDefiningOp<tensor::SplatOp>();
     if (!splat)
       return rewriter.notifyMatchFailure(op, "operand is no splat");
     rewriter.replaceOpWithNewOp<tensor::SplatOp>(op, op.getType(), splat.getInput());
@@ -219,7 +286,7 @@ struct BroadcastOfSplat : OpRewritePattern<BroadcastOp> {
 
 void BroadcastOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns.add<ComposeBroadcasts, BroadcastOfSplat>(context);
+  patterns.add<ComposeBroadcasts, BroadcastOfReshape, ShapeOfSplat<BroadcastOp>>(context);
 }
 
 //===----------------------------------------------------------------------===//
@@ -289,7 +356,7 @@ struct ComposeReshapes : OpRewritePattern<ReshapeOp> {
 
 void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                               MLIRContext *context) {
-  patterns.add<ComposeTransposes>(context);
+  patterns.add<ComposeTransposes, ShapeOfSplat<TransposeOp>>(context);
 }
 
 LogicalResult ReshapeOp::verify() {
@@ -309,7 +376,7 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
 }
 
 void ReshapeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<ComposeReshapes>(context);
+  patterns.add<ComposeReshapes, ShapeOfSplat<ReshapeOp>>(context);
 }
 
 LogicalResult ConcatOp::verify() {

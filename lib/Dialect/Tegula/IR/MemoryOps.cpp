@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -38,15 +39,9 @@ LogicalResult LoadOp::verify() {
   if (getPad() && getPad().getType() != getTile().getType().getElementType())
     return emitOpError() << "pads with " << getPad().getType() << " but the tile holds "
                          << getTile().getType().getElementType();
-  if (getViewAccess(getView()) == Access::Out) // C4
-    return emitOpError() << "reads argument '"
-                         << cast<ArgAttr>(cast<KernelOpInterface>(getViewArgument(getView())
-                                                                      .getOwner()
-                                                                      ->getParentOp())
-                                              .getArgAttrs()[getViewArgument(getView())
-                                                                 .getArgNumber()])
-                                .getName()
-                         << "', which is 'out'";
+  ArgAttr arg = getViewArgAttr(getView());
+  if (arg && arg.getAccess() == Access::Out) // C4
+    return emitOpError() << "reads argument '" << arg.getName() << "', which is 'out'";
   return success();
 }
 
@@ -54,15 +49,9 @@ LogicalResult StoreOp::verify() {
   if (failed(verifyAccess(*this, cast<MemRefType>(getView().getType()), getTile().getType(),
                           getAt(), getUpto())))
     return failure();
-  if (getViewAccess(getView()) == Access::In) // C4
-    return emitOpError() << "writes argument '"
-                         << cast<ArgAttr>(cast<KernelOpInterface>(getViewArgument(getView())
-                                                                      .getOwner()
-                                                                      ->getParentOp())
-                                              .getArgAttrs()[getViewArgument(getView())
-                                                                 .getArgNumber()])
-                                .getName()
-                         << "', which is 'in'";
+  ArgAttr arg = getViewArgAttr(getView());
+  if (arg && arg.getAccess() == Access::In) // C4
+    return emitOpError() << "writes argument '" << arg.getName() << "', which is 'in'";
   return success();
 }
 
@@ -74,8 +63,9 @@ bool tegula::isRedundantLimit(Value limit, Value view, int64_t axis) {
     std::optional<int64_t> constant = getConstantIntValue(limit);
     return constant && *constant >= type.getDimSize(axis);
   }
-  if (auto dim = limit.getDefiningOp<memref::DimOp>())
-    return dim.getSource() == view && dim.getConstantIndex() == axis;
+  if (auto dim = limit.getDefiningOp<memref::DimOp>();
+      dim && dim.getSource() == view && dim.getConstantIndex() == axis)
+    return true;
   auto subview = view.getDefiningOp<memref::SubViewOp>();
   if (!subview)
     return false;
@@ -90,6 +80,14 @@ bool tegula::isRedundantLimit(Value limit, Value view, int64_t axis) {
   return false;
 }
 
+/// True where a tile of that extent, placed at the constant `at`, ends at or below
+/// the constant `limit`.
+static bool isWithinLimit(Value at, Value limit, int64_t extent) {
+  std::optional<int64_t> start = getConstantIntValue(at), end = getConstantIntValue(limit);
+  return start && end && *start <= std::numeric_limits<int64_t>::max() - extent &&
+         *start + extent <= *end;
+}
+
 namespace {
 
 /// load %v[..] upto [%size0, %size1]  ->  load %v[..]
@@ -100,10 +98,24 @@ struct DropRedundantLimits : OpRewritePattern<OpTy> {
   LogicalResult matchAndRewrite(OpTy op, PatternRewriter &rewriter) const override {
     if (op.getUpto().empty())
       return rewriter.notifyMatchFailure(op, "has no limits");
-    for (auto [axis, limit] : llvm::enumerate(op.getUpto()))
-      if (!isRedundantLimit(limit, op.getView(), axis))
+    ArrayRef<int64_t> shape = op.getTile().getType().getShape();
+    for (auto [axis, at, limit] : llvm::enumerate(op.getAt(), op.getUpto()))
+      if (!isWithinLimit(at, limit, shape[axis]) && !isRedundantLimit(limit, op.getView(), axis))
         return rewriter.notifyMatchFailure(op, "a limit may be tighter than the view");
     rewriter.modifyOpInPlace(op, [&] { op.getUptoMutable().clear(); });
+    return success();
+  }
+};
+
+/// load %v[..] pad %zero  ->  load %v[..]
+struct DropZeroPad : OpRewritePattern<LoadOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(LoadOp op, PatternRewriter &rewriter) const override {
+    if (!op.getPad() || !(matchPattern(op.getPad(), m_PosZeroFloat()) ||
+                          matchPattern(op.getPad(), m_Zero())))
+      return rewriter.notifyMatchFailure(op, "does not pad with zero");
+    rewriter.modifyOpInPlace(op, [&] { op.getPadMutable().clear(); });
     return success();
   }
 };
@@ -111,7 +123,7 @@ struct DropRedundantLimits : OpRewritePattern<OpTy> {
 } // namespace
 
 void LoadOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<DropRedundantLimits<LoadOp>>(context);
+  patterns.add<DropRedundantLimits<LoadOp>, DropZeroPad>(context);
 }
 
 void StoreOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {

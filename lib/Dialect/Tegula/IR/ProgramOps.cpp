@@ -100,38 +100,54 @@ static void printSymbolWithArguments(OpAsmPrinter &printer, OpTy op) {
 }
 
 void tegula::nameArguments(Region &region, ArrayAttr args, OpAsmSetValueNameFn setName) {
-  if (region.empty() || region.getNumArguments() != args.size())
+  // Names are asked for of invalid ops too, to print them in diagnostics.
+  if (region.empty() || !args || region.getNumArguments() != args.size())
     return;
   for (auto [argument, attr] : llvm::zip(region.getArguments(), args))
-    setName(argument, cast<ArgAttr>(attr).getName());
+    if (auto arg = dyn_cast<ArgAttr>(attr))
+      setName(argument, arg.getName());
 }
 
-// C1 and C2 of kernels and programs.
+/// C2 of one argument.
+static LogicalResult verifyArgument(Operation *op, ArgAttr arg, Type type) {
+  if (arg.getAccess() == Access::Value) {
+    if (isa<BaseMemRefType>(type))
+      return op->emitOpError() << "argument '" << arg.getName()
+                               << "' is a view: say 'in', 'out' or 'inout'";
+    if (!type.isIndex() && !isElementType(type))
+      return op->emitOpError() << "argument '" << arg.getName()
+                               << "' has no scalar type: " << type;
+    return success();
+  }
+  auto view = dyn_cast<MemRefType>(type);
+  if (!view)
+    return op->emitOpError() << "argument '" << arg.getName() << "' is '"
+                             << stringifyAccess(arg.getAccess()) << "' but no view: " << type;
+  if (!isElementType(view.getElementType()) || !view.isStrided())
+    return op->emitOpError() << "argument '" << arg.getName()
+                             << "' is no strided view of a type of the language: " << type;
+  if (!arg.getMultiples().empty() &&
+      static_cast<int64_t>(arg.getMultiples().size()) != view.getRank())
+    return op->emitOpError() << "argument '" << arg.getName() << "' has rank " << view.getRank()
+                             << " but " << arg.getMultiples().size() << " stride multiples";
+  return success();
+}
+
 LogicalResult tegula::verifyArguments(Operation *op, Block &block, ArrayAttr args) {
-  if (args.size() != block.getNumArguments())
+  Operation *parent = op->getParentOp();
+  if (parent && !parent->hasTrait<OpTrait::SymbolTable>()) // C5
+    return op->emitOpError() << "stands in a '" << parent->getName()
+                             << "': it belongs in a module";
+  if (args.size() != block.getNumArguments()) // C1
     return op->emitOpError() << "has " << block.getNumArguments() << " arguments but "
-                            << args.size() << " argument attributes";
+                             << args.size() << " argument attributes";
   llvm::StringSet<> names;
   for (auto [argument, attr] : llvm::zip(block.getArguments(), args)) {
     auto arg = cast<ArgAttr>(attr);
     if (!names.insert(arg.getName()).second)
       return op->emitOpError() << "has two arguments named '" << arg.getName() << "'";
-    auto view = dyn_cast<MemRefType>(argument.getType());
-    if (arg.getAccess() == Access::Value) {
-      if (!argument.getType().isIntOrIndexOrFloat())
-        return op->emitOpError() << "argument '" << arg.getName()
-                                << "' is a view: say 'in', 'out' or 'inout'";
-      continue;
-    }
-    if (!view)
-      return op->emitOpError() << "argument '" << arg.getName() << "' is '"
-                              << stringifyAccess(arg.getAccess()) << "' but no view: "
-                              << argument.getType();
-    if (!arg.getMultiples().empty() &&
-        static_cast<int64_t>(arg.getMultiples().size()) != view.getRank())
-      return op->emitOpError() << "argument '" << arg.getName() << "' has rank "
-                              << view.getRank() << " but " << arg.getMultiples().size()
-                              << " stride multiples";
+    if (failed(verifyArgument(op, arg, argument.getType()))) // C2
+      return failure();
   }
   return success();
 }
@@ -147,29 +163,42 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
 void KernelOp::print(OpAsmPrinter &printer) { printSymbolWithArguments(printer, *this); }
 
 void KernelOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
-  nameArguments(region, getArgs(), setName);
+  nameArguments(region, getArgsAttr(), setName);
 }
 
 LogicalResult KernelOp::verify() { return verifyArguments(*this, getBody().front(), getArgs()); }
 
 LogicalResult KernelOp::verifyRegions() {
-  return verifyKernelBody(*this, getBody().front(), getSymName());
+  if (failed(verifyKernelBody(*this, getBody().front(), getSymName())))
+    return failure();
+  if (!isa<ReturnOp>(getBody().front().getTerminator())) // C3
+    return emitOpError() << "'" << getSymName() << "' must end with tegula.return";
+  return success();
+}
+
+/// C4: the launch part runs on the host, where views have no data.
+static LogicalResult verifyLaunchOp(Operation *op, StringRef kernel) {
+  bool holdsStream =
+      op->walk([](StreamOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (holdsStream || (!isMemoryEffectFree(op) && !isa<RequireOp>(op)))
+    return op->emitOpError() << "is not allowed in the launch part of kernel '" << kernel
+                             << "': only sizes, strides and scalars are known there";
+  return success();
 }
 
 LogicalResult tegula::verifyKernelBody(Operation *kernel, Block &block, StringRef name) {
   GridOp grid;
   for (Operation &op : block.without_terminator()) {
-    if (grid) // C3
-      return op.emitOpError() << "stands after the grid of kernel '" << name
-                              << "': nothing may follow it";
-    if (auto found = dyn_cast<GridOp>(op)) {
-      grid = found;
-      continue;
+    if (grid) { // C3
+      InFlightDiagnostic diag = op.emitOpError() << "stands after the grid of kernel '" << name
+                                                 << "': nothing may follow it";
+      diag.attachNote(grid.getLoc()) << "the grid is here";
+      return diag;
     }
-    // C4: the launch part runs on the host, where views have no data.
-    if (!isMemoryEffectFree(&op) && !isa<RequireOp>(op))
-      return op.emitOpError() << "is not allowed in the launch part of kernel '" << name
-                              << "': only sizes, strides and scalars are known there";
+    if (auto found = dyn_cast<GridOp>(op))
+      grid = found;
+    else if (failed(verifyLaunchOp(&op, name)))
+      return failure();
   }
   if (!grid)
     return kernel->emitOpError() << "'" << name << "' has no grid";
@@ -246,6 +275,8 @@ void GridOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setNam
 }
 
 LogicalResult GridOp::verify() {
+  if (!isa_and_nonnull<KernelOpInterface>((*this)->getParentOp())) // C4
+    return emitOpError("stands outside a kernel");
   size_t rank = getExtents().size();
   if (rank == 0) // C1
     return emitOpError("needs at least one extent");
@@ -266,6 +297,21 @@ LogicalResult GridOp::verify() {
   return success();
 }
 
+/// Bodies that carry no values end with a yield of none.
+static LogicalResult verifyYieldsNothing(Operation *op, Block &block) {
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield)
+    return op->emitOpError("must end with tegula.yield");
+  if (!yield.getValues().empty())
+    return yield.emitOpError() << "yields " << yield.getValues().size() << " values from a '"
+                               << op->getName() << "', which carries none";
+  return success();
+}
+
+LogicalResult GridOp::verifyRegions() { // C4
+  return verifyYieldsNothing(*this, getBody().front());
+}
+
 //===----------------------------------------------------------------------===//
 // ReturnOp, RequireOp, CheckOp
 //===----------------------------------------------------------------------===//
@@ -277,7 +323,7 @@ LogicalResult ReturnOp::verify() {
 }
 
 LogicalResult RequireOp::verify() {
-  if (!isa<KernelOpInterface, ProgramOp, VariantOp>((*this)->getParentOp())) // C1
+  if (!isa_and_nonnull<KernelOpInterface, ProgramOp, VariantOp>((*this)->getParentOp())) // C1
     return emitOpError("stands outside a launch part or program: the host cannot check it");
   return success();
 }
@@ -299,7 +345,7 @@ ParseResult ProgramOp::parse(OpAsmParser &parser, OperationState &result) {
 void ProgramOp::print(OpAsmPrinter &printer) { printSymbolWithArguments(printer, *this); }
 
 void ProgramOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
-  nameArguments(region, getArgs(), setName);
+  nameArguments(region, getArgsAttr(), setName);
 }
 
 LogicalResult ProgramOp::verify() { return verifyArguments(*this, getBody().front(), getArgs()); }
@@ -313,27 +359,58 @@ static LogicalResult verifyProgramBody(Block &block, StringRef what) {
 }
 
 LogicalResult ProgramOp::verifyRegions() { // C2
+  if (!isa<ReturnOp>(getBody().front().getTerminator()))
+    return emitOpError() << "'" << getSymName() << "' must end with tegula.return";
   return verifyProgramBody(getBody().front(), "program");
 }
 
-LogicalResult VariantOp::verify() {
-  for (Operation &op : getBody().front().without_terminator())
-    if (isa<VariantOp>(op)) // C1
-      return op.emitOpError("stands inside another variant");
-  if (!isa<YieldOp>(getBody().front().getTerminator()))
-    return emitOpError("must end with tegula.yield");
+LogicalResult VariantOp::verifyRegions() { // C1
+  if (failed(verifyYieldsNothing(*this, getBody().front())))
+    return failure();
   return verifyProgramBody(getBody().front(), "variant");
 }
 
 LogicalResult WorkspaceOp::verify() {
   auto type = cast<MemRefType>(getBuffer().getType());
-  if (!type.getLayout().isIdentity()) // C1
-    return emitOpError() << "must be contiguous, got " << type;
-  if (static_cast<int64_t>(getSizes().size()) != static_cast<int64_t>(type.getNumDynamicDims()))
+  if (!type.getLayout().isIdentity() || !isElementType(type.getElementType())) // C1
+    return emitOpError() << "must be a contiguous buffer of a type of the language, got "
+                         << type;
+  if (getSizes().size() != type.getNumDynamicDims())
     return emitOpError() << "has " << getSizes().size() << " sizes for "
                          << type.getNumDynamicDims() << " dynamic axes";
-  if (!isa<ProgramOp, VariantOp>((*this)->getParentOp())) // C2
+  if (!isa_and_nonnull<ProgramOp, VariantOp>((*this)->getParentOp())) // C2
     return emitOpError("stands outside a program");
+  return success();
+}
+
+LogicalResult LaunchOp::verify() {
+  if (!isa_and_nonnull<ProgramOp, VariantOp>((*this)->getParentOp())) // C3
+    return emitOpError("stands outside a program");
+  return success();
+}
+
+/// C2 and C3 of one operand of a launch.
+static LogicalResult verifyLaunchOperand(LaunchOp launch, unsigned i, KernelOpInterface kernel) {
+  Value operand = launch.getOperands()[i];
+  Type expected = kernel.getKernelBlock()->getArgument(i).getType();
+  auto arg = cast<ArgAttr>(kernel.getArgAttrs()[i]);
+  if (operand.getType() != expected &&
+      !memref::CastOp::areCastCompatible(operand.getType(), expected)) // C2
+    return launch.emitOpError() << "operand " << i << " has type " << operand.getType()
+                                << " but argument '" << arg.getName() << "' of kernel '"
+                                << launch.getKernel() << "' has type " << expected;
+  auto program = launch->getParentOfType<ProgramOp>();
+  BlockArgument origin =
+      isa<MemRefType>(operand.getType()) ? getViewOrigin(operand) : BlockArgument();
+  if (!origin || origin.getOwner()->getParentOp() != program)
+    return success();
+  auto given = cast<ArgAttr>(program.getArgs()[origin.getArgNumber()]);
+  bool writes = arg.getAccess() == Access::Out || arg.getAccess() == Access::InOut;
+  if (given.getAccess() == Access::In && writes) // C3
+    return launch.emitOpError() << "hands '" << given.getName()
+                                << "', which is 'in' of the program, to argument '"
+                                << arg.getName() << "' of kernel '" << launch.getKernel()
+                                << "', which is '" << stringifyAccess(arg.getAccess()) << "'";
   return success();
 }
 
@@ -346,16 +423,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (block->getNumArguments() != getOperands().size()) // C2
     return emitOpError() << "has " << getOperands().size() << " operands but kernel '"
                          << getKernel() << "' has " << block->getNumArguments() << " arguments";
-  for (auto [i, operand, argument] :
-       llvm::enumerate(getOperands(), block->getArguments())) {
-    if (operand.getType() == argument.getType())
-      continue;
-    if (!memref::CastOp::areCastCompatible(operand.getType(), argument.getType()))
-      return emitOpError() << "operand " << i << " has type " << operand.getType()
-                           << " but argument '"
-                           << cast<ArgAttr>(kernel.getArgAttrs()[i]).getName()
-                           << "' of kernel '" << getKernel() << "' has type "
-                           << argument.getType();
-  }
+  for (unsigned i = 0; i < block->getNumArguments(); ++i)
+    if (failed(verifyLaunchOperand(*this, i, kernel)))
+      return failure();
   return success();
 }

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -107,6 +108,68 @@ LogicalResult SoftmaxFinishOp::verify() {
     return emitOpError() << "of " << getState().getType() << " gives " << parts[2] << " and "
                          << parts[1] << ", not " << getOut().getType() << " and "
                          << getLse().getType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Folds and canonicalisation
+//===----------------------------------------------------------------------===//
+
+OpFoldResult SoftmaxUpdateOp::fold(FoldAdaptor) {
+  // Weights of -inf change nothing.
+  if (matchPattern(getX(), m_NegInfFloat()) && !getMult())
+    return getState();
+  return {};
+}
+
+namespace {
+
+/// softmax_update .. scale 1 mult 1  ->  softmax_update ..
+struct DropUnitFactors : OpRewritePattern<SoftmaxUpdateOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(SoftmaxUpdateOp op, PatternRewriter &rewriter) const override {
+    bool hasUnitScale = op.getScale() && matchPattern(op.getScale(), m_OneFloat());
+    bool hasUnitMult = op.getMult() && matchPattern(op.getMult(), m_OneFloat());
+    if (!hasUnitScale && !hasUnitMult)
+      return rewriter.notifyMatchFailure(op, "no factor is 1");
+    rewriter.modifyOpInPlace(op, [&] {
+      if (hasUnitScale)
+        op.getScaleMutable().clear();
+      if (hasUnitMult)
+        op.getMultMutable().clear();
+    });
+    return success();
+  }
+};
+
+} // namespace
+
+void SoftmaxUpdateOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                  MLIRContext *context) {
+  patterns.add<DropUnitFactors>(context);
+}
+
+OpFoldResult SoftmaxMergeOp::fold(FoldAdaptor) {
+  if (getA().getDefiningOp<SoftmaxInitOp>())
+    return getB();
+  if (getB().getDefiningOp<SoftmaxInitOp>())
+    return getA();
+  return {};
+}
+
+OpFoldResult SoftmaxStateOp::fold(FoldAdaptor) {
+  auto parts = getM().getDefiningOp<SoftmaxPartsOp>();
+  if (parts && parts.getState().getType() == getType() && ValueRange(parts.getResults()) == ValueRange(getOperands()))
+    return parts.getState();
+  return {};
+}
+
+LogicalResult SoftmaxPartsOp::fold(FoldAdaptor, SmallVectorImpl<OpFoldResult> &results) {
+  auto state = getState().getDefiningOp<SoftmaxStateOp>();
+  if (!state)
+    return failure();
+  llvm::append_range(results, state.getOperands());
   return success();
 }
 
@@ -224,7 +287,7 @@ LogicalResult SoftmaxMergeOp::decompose(OpBuilder &builder, ArrayRef<ValueRange>
   Value base = b.finiteOrZero(m);
   SmallVector<Value> sums, accs;
   for (ValueRange side : {lhs, rhs}) {
-    Value weight = b.exp(b.sub(side[0], base), nullptr, nullptr);
+    Value weight = b.exp(b.sub(side[0], base), getPolicyAttr(), nullptr);
     sums.push_back(b.mul(side[1], weight));
     accs.push_back(b.mul(side[2], b.rows(weight, b.like(side[2]))));
   }

@@ -10,6 +10,7 @@
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -125,49 +126,55 @@ LogicalResult StreamOp::verify() {
   return success();
 }
 
-/// True where `op` takes `carried` only as the value that an associative update
-/// accumulates into, and combines nothing else with it.
-static bool isAssociativeUpdate(Operation *op, Value carried) {
-  int64_t uses = llvm::count(op->getOperands(), carried);
-  if (uses != 1)
-    return false;
-  if (auto dot = dyn_cast<DotOp>(op))
-    return dot.getAcc() == carried;
-  if (auto update = dyn_cast<SoftmaxUpdateOp>(op))
-    return update.getState() == carried;
-  return isa<SoftmaxMergeOp, arith::AddFOp, arith::AddIOp, arith::MaximumFOp, arith::MinimumFOp,
-             arith::MaxSIOp, arith::MinSIOp>(op);
+/// The operation by which `op` updates `carried`, where it only does that: one id
+/// for each associative operation (sums of products and of tiles are one).
+static std::optional<TypeID> getAssociativeUpdate(Operation *op, Value carried) {
+  if (llvm::count(op->getOperands(), carried) != 1 || op->getNumResults() != 1)
+    return std::nullopt;
+  if (auto dot = dyn_cast<DotOp>(op); dot && dot.getAcc() != carried)
+    return std::nullopt;
+  if (auto update = dyn_cast<SoftmaxUpdateOp>(op); update && update.getState() != carried)
+    return std::nullopt;
+  if (isa<DotOp, arith::AddFOp, arith::AddIOp>(op))
+    return TypeID::get<arith::AddFOp>();
+  if (isa<SoftmaxUpdateOp, SoftmaxMergeOp>(op))
+    return TypeID::get<SoftmaxMergeOp>();
+  if (isa<arith::MaximumFOp, arith::MinimumFOp, arith::MaxSIOp, arith::MinSIOp>(op))
+    return op->getName().getTypeID();
+  return std::nullopt;
+}
+
+/// True where every use of `carried` leads, by updates of one kind, to `yielded`.
+static bool isOnlyUpdated(Value carried, Value yielded, Block *body) {
+  std::optional<TypeID> kind;
+  Value value = carried;
+  while (value != yielded) {
+    if (!value.hasOneUse())
+      return false;
+    Operation *user = *value.user_begin();
+    std::optional<TypeID> update = getAssociativeUpdate(user, value);
+    if (user->getBlock() != body || !update || (kind && *kind != *update))
+      return false;
+    kind = update;
+    value = user->getResult(0);
+  }
+  return value.hasOneUse();
 }
 
 LogicalResult StreamOp::verifyRegions() {
-  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
-  if (!yield)
-    return emitOpError("body must end with tegula.yield");
+  Block &body = getBody().front();
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield) // C5
+    return emitOpError("must end with tegula.yield");
   if (yield.getValues().getTypes() != TypeRange(getResultTypes())) // C2
     return yield.emitOpError() << "yields (" << yield.getValues().getTypes()
                                << ") but the stream carries (" << getResultTypes() << ")";
-  if (failed(verifySchedule(*this))) // C4
-    return failure();
-  if (getOrder() != StreamOrder::any)
-    return success();
-  // C3: follow each carried value through its chain of updates to the yield.
-  for (auto [i, carried, yielded] : llvm::enumerate(getCarried(), yield.getValues())) {
-    Value value = carried;
-    while (value != yielded) {
-      if (!value.hasOneUse())
-        break;
-      Operation *user = *value.user_begin();
-      if (user->getBlock() != &getBody().front() || user->getNumResults() != 1 ||
-          !isAssociativeUpdate(user, value))
-        break;
-      value = user->getResult(0);
-    }
-    bool onlyYielded = value == yielded && value.hasOneUse();
-    if (!onlyYielded)
-      return emitOpError() << "of order any uses carried value " << i
-                           << " other than to update it by an associative op";
-  }
-  return success();
+  if (getOrder() == StreamOrder::any)
+    for (auto [i, carried, yielded] : llvm::enumerate(getCarried(), yield.getValues()))
+      if (!isOnlyUpdated(carried, yielded, &body)) // C3
+        return emitOpError() << "of order any uses carried value " << i
+                             << " other than to update it by one associative operation";
+  return verifySchedule(*this); // C4
 }
 
 //===----------------------------------------------------------------------===//
@@ -209,38 +216,120 @@ std::optional<ResultRange> StreamOp::getLoopResults() { return getResults(); }
 // Canonicalisation
 //===----------------------------------------------------------------------===//
 
+/// hi - lo where it is known: both constant, one value, or hi = lo + constant.
+static std::optional<int64_t> getKnownLength(StreamOp op) {
+  if (op.getLo() == op.getHi())
+    return 0;
+  std::optional<int64_t> lo = getConstantIntValue(op.getLo());
+  std::optional<int64_t> hi = getConstantIntValue(op.getHi());
+  if (lo && hi)
+    return llvm::checkedSub(*hi, *lo);
+  auto sum = op.getHi().getDefiningOp<arith::AddIOp>();
+  if (!sum)
+    return std::nullopt;
+  if (sum.getLhs() == op.getLo())
+    return getConstantIntValue(sum.getRhs());
+  if (sum.getRhs() == op.getLo())
+    return getConstantIntValue(sum.getLhs());
+  return std::nullopt;
+}
+
 namespace {
 
-/// stream with constant lo >= hi  ->  its initial values
-/// stream with exactly one trip   ->  its body, inlined at lo
+/// stream of no trip   ->  its initial values
+/// stream of one trip  ->  its body, inlined at lo
 struct InlineShortStream : OpRewritePattern<StreamOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(StreamOp op, PatternRewriter &rewriter) const override {
-    std::optional<int64_t> lo = getConstantIntValue(op.getLo());
-    std::optional<int64_t> hi = getConstantIntValue(op.getHi());
-    if (!lo || !hi)
-      return rewriter.notifyMatchFailure(op, "bounds are not constant");
-    if (*lo >= *hi) {
+    std::optional<int64_t> length = getKnownLength(op);
+    if (!length)
+      return rewriter.notifyMatchFailure(op, "its length is not known");
+    if (*length <= 0) {
       rewriter.replaceOp(op, op.getInitArgs());
       return success();
     }
-    if (*hi - *lo > static_cast<int64_t>(op.getStep()))
+    if (*length > static_cast<int64_t>(op.getStep()))
       return rewriter.notifyMatchFailure(op, "has more than one trip");
     YieldOp yield = op.getYield();
-    SmallVector<Value> results(yield.getValues());
     SmallVector<Value> replacements{op.getLo()};
     llvm::append_range(replacements, op.getInitArgs());
     rewriter.inlineBlockBefore(&op.getBody().front(), op, replacements);
-    results.assign(yield.getValues().begin(), yield.getValues().end());
+    SmallVector<Value> results(yield.getValues());
     rewriter.eraseOp(yield);
     rewriter.replaceOp(op, results);
     return success();
   }
 };
 
+/// A carried value that no trip changes, or that nobody reads:
+///   %r = stream .. iter_args(%a = %x) { .. yield %a }   ->  %x for %a and %r
+///   stream .. iter_args(%a = %x) { %b = f(%a) ; yield %b }, %b, %r unused  ->  stream .. { }
+struct DropCarried : OpRewritePattern<StreamOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(StreamOp op, PatternRewriter &rewriter) const override {
+    YieldOp yield = op.getYield();
+    SmallVector<unsigned> kept;
+    bool changed = false;
+    for (auto [i, carried, init, yielded, result] :
+         llvm::enumerate(op.getCarried(), op.getInitArgs(), yield.getValues(), op.getResults())) {
+      bool isUnchanged = yielded == carried || yielded == init;
+      bool isUnread = result.use_empty() && (carried.use_empty() || isOnlyRead(carried, yielded));
+      if (!isUnchanged && (!isUnread || op.getScheduleAttr())) {
+        kept.push_back(i);
+        continue;
+      }
+      changed = true;
+      rewriter.replaceAllUsesWith(carried, init);
+      rewriter.replaceAllUsesWith(result, init);
+    }
+    if (!changed)
+      return rewriter.notifyMatchFailure(op, "every carried value changes and is read");
+    rebuild(op, kept, rewriter);
+    return success();
+  }
+
+private:
+  /// True where the one op that reads `carried` makes nothing but `yielded`.
+  static bool isOnlyRead(BlockArgument carried, Value yielded) {
+    if (!carried.hasOneUse() || !yielded.hasOneUse())
+      return false;
+    Operation *user = *carried.user_begin();
+    return user == yielded.getDefiningOp() && user->getNumResults() == 1 && isPure(user);
+  }
+
+  /// The stream with the carried values of `kept` only.
+  static void rebuild(StreamOp op, ArrayRef<unsigned> kept, PatternRewriter &rewriter) {
+    auto pick = [&](ValueRange values) {
+      return llvm::map_to_vector(kept, [&](unsigned i) -> Value { return values[i]; });
+    };
+    SmallVector<Value> inits = pick(op.getInitArgs());
+    auto stream = StreamOp::create(rewriter, op.getLoc(), TypeRange(ValueRange(inits)),
+                                   op.getLo(), op.getHi(), op.getStep(), op.getOrder(),
+                                   op.getLabelAttr(), op.getScheduleAttr(), inits);
+    stream->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    YieldOp yield = op.getYield();
+    SmallVector<Value> yielded = pick(yield.getValues());
+    rewriter.modifyOpInPlace(yield, [&] { yield.getValuesMutable().assign(yielded); });
+    Block *body = &op.getBody().front();
+    llvm::BitVector dropped(body->getNumArguments());
+    for (unsigned i = 0; i < op.getInitArgs().size(); ++i)
+      if (!llvm::is_contained(kept, i)) {
+        rewriter.replaceAllUsesWith(body->getArgument(1 + i), op.getInitArgs()[i]);
+        dropped.set(1 + i);
+      }
+    body->eraseArguments(dropped);
+    rewriter.inlineRegionBefore(op.getBody(), stream.getBody(), stream.getBody().end());
+    SmallVector<Value> results(op.getInitArgs());
+    for (auto [result, i] : llvm::zip_equal(stream.getResults(), kept))
+      results[i] = result;
+    rewriter.replaceOp(op, results);
+  }
+};
+
 } // namespace
 
 void StreamOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
-  patterns.add<InlineShortStream>(context);
+  patterns.add<InlineShortStream, DropCarried>(context);
 }

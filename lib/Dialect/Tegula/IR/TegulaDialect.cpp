@@ -10,7 +10,9 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FoldInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -26,7 +28,22 @@ using namespace tegula;
 #define GET_OP_CLASSES
 #include "tegula/Dialect/Tegula/IR/TegulaOps.cpp.inc"
 
+namespace {
+
+/// Constants that folding makes stay in their grid: the launch part runs on the
+/// host and has no use for tiles.
+struct FoldInterface : DialectFoldInterface {
+  using DialectFoldInterface::DialectFoldInterface;
+
+  bool shouldMaterializeInto(Region *region) const override {
+    return isa<GridOp>(region->getParentOp());
+  }
+};
+
+} // namespace
+
 void TegulaDialect::initialize() {
+  addInterfaces<FoldInterface>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "tegula/Dialect/Tegula/IR/TegulaAttrs.cpp.inc"
@@ -45,49 +62,89 @@ void TegulaDialect::initialize() {
 // Views
 //===----------------------------------------------------------------------===//
 
-BlockArgument tegula::getViewArgument(Value view) {
+bool tegula::isTileType(RankedTensorType type) {
+  return !type.getEncoding() &&
+         llvm::all_of(type.getShape(), [](int64_t extent) { return extent >= 1; });
+}
+
+bool tegula::isElementType(Type type) {
+  return type.isF64() || type.isF32() || type.isF16() || type.isBF16() ||
+         type.isSignlessInteger(1) || type.isSignlessInteger(8) || type.isSignlessInteger(32) ||
+         type.isSignlessInteger(64) || isa<Float8E4M3FNType, Float8E5M2Type>(type);
+}
+
+BlockArgument tegula::getViewOrigin(Value view) {
   while (Operation *op = view.getDefiningOp()) {
     auto viewLike = dyn_cast<ViewLikeOpInterface>(op);
     if (!viewLike)
       return nullptr;
     view = viewLike.getViewSource();
   }
-  auto arg = cast<BlockArgument>(view);
-  return isa_and_nonnull<KernelOpInterface>(arg.getOwner()->getParentOp()) ? arg : nullptr;
+  return cast<BlockArgument>(view);
+}
+
+BlockArgument tegula::getViewArgument(Value view) {
+  BlockArgument origin = getViewOrigin(view);
+  if (!origin || !isa_and_nonnull<KernelOpInterface>(origin.getOwner()->getParentOp()))
+    return nullptr;
+  return origin;
+}
+
+ArgAttr tegula::getViewArgAttr(Value view) {
+  BlockArgument argument = getViewArgument(view);
+  if (!argument)
+    return nullptr;
+  ArrayAttr args = cast<KernelOpInterface>(argument.getOwner()->getParentOp()).getArgAttrs();
+  return argument.getArgNumber() < args.size() ? cast<ArgAttr>(args[argument.getArgNumber()])
+                                               : nullptr;
 }
 
 std::optional<Access> tegula::getViewAccess(Value view) {
-  BlockArgument arg = getViewArgument(view);
-  if (!arg)
-    return std::nullopt;
-  auto kernel = cast<KernelOpInterface>(arg.getOwner()->getParentOp());
-  ArrayAttr args = kernel.getArgAttrs();
-  if (arg.getArgNumber() >= args.size())
-    return std::nullopt;
-  return cast<ArgAttr>(args[arg.getArgNumber()]).getAccess();
+  ArgAttr arg = getViewArgAttr(view);
+  return arg ? std::optional(arg.getAccess()) : std::nullopt;
 }
 
 //===----------------------------------------------------------------------===//
 // Attributes
 //===----------------------------------------------------------------------===//
 
-// C: align is a power of two, multiples are positive, a scalar promises nothing.
+/// True for names that the text form can write as `%name` or as a word.
+static bool isIdentifier(StringRef name) {
+  auto isWord = [](char c) { return llvm::isAlnum(c) || c == '_'; };
+  return !name.empty() && !llvm::isDigit(name.front()) && llvm::all_of(name, isWord);
+}
+
 LogicalResult ArgAttr::verify(function_ref<InFlightDiagnostic()> emitError, Access access,
                               StringRef name, int64_t align, ArrayRef<int64_t> multiples) {
-  if (align < 1 || (align & (align - 1)) != 0)
+  if (!isIdentifier(name)) // C1
+    return emitError() << "name of an argument must be an identifier, got '" << name << "'";
+  if (align < 1 || (align & (align - 1)) != 0) // C2
     return emitError() << "alignment of argument '" << name
                        << "' must be a power of two, got " << align;
   for (int64_t multiple : multiples)
     if (multiple < 1)
       return emitError() << "stride multiples of argument '" << name
                          << "' must be positive, got " << multiple;
-  if (access == Access::Value && (align != 1 || !multiples.empty()))
+  if (access == Access::Value && (align != 1 || !multiples.empty())) // C3
     return emitError() << "scalar argument '" << name << "' cannot promise a layout";
+  return success();
+}
+
+LogicalResult ScheduleRowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                      StringRef role, int64_t stage, ArrayRef<StringAttr> labels,
+                                      std::optional<ScheduleFlag> flag, int64_t amount) {
+  if (!isIdentifier(role)) // C1
+    return emitError() << "role of a schedule row must be an identifier, got '" << role << "'";
+  if (stage < 0)
+    return emitError() << "stage of a schedule row must not be negative, got " << stage;
+  if (labels.empty())
+    return emitError() << "a schedule row names at least one label";
   return success();
 }
 
 // row: `role stage "label" + "label" (flag (amount)?)?`
 Attribute ScheduleRowAttr::parse(AsmParser &parser, Type) {
+  SMLoc loc = parser.getCurrentLocation();
   StringRef role;
   int64_t stage = 0, amount = 0;
   SmallVector<StringAttr> labels;
@@ -113,7 +170,8 @@ Attribute ScheduleRowAttr::parse(AsmParser &parser, Type) {
   }
   if (parser.parseGreater())
     return {};
-  return ScheduleRowAttr::get(parser.getContext(), role, stage, labels, flag, amount);
+  return ScheduleRowAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                                     role, stage, labels, flag, amount);
 }
 
 void ScheduleRowAttr::print(AsmPrinter &printer) const {

@@ -28,8 +28,8 @@ def Tegula_DotOp : Tegula_Op<"dot", [Pure,
     * C1: operands and result have one rank, at least 2.
     * C2: the contracted extents are equal, rows and columns are the result's.
     * C3: batch extents are equal to the result's, or 1 and stretched.
-    * C4: both operands have one element type; the result is f64 for f64, i32
-      for i8, else f32.
+    * C4: both operands have one element type, a float or i8; the result is f64
+      for f64, i32 for i8, else f32.
     * C5: a `precision` other than `ieee` needs f32 operands.
 
     ```mlir
@@ -66,13 +66,15 @@ def Tegula_ReduceOp : Tegula_Op<"reduce", [Pure,
     %r = tegula.reduce add %x axis 1 : tensor<64x3xf32> -> tensor<64xf32>
     ```
   }];
-  let arguments = (ins Tegula_CombineAttr:$kind, Tegula_Tile:$x, I64Attr:$axis,
+  let arguments = (ins Tegula_CombineAttr:$kind, Tegula_NumberTile:$x, I64Attr:$axis,
                        OptionalAttr<StrAttr>:$label);
-  let results = (outs Tegula_Tile:$result);
+  let results = (outs Tegula_NumberTile:$result);
   let assemblyFormat = [{
     $kind $x `axis` $axis (`label` $label^)? attr-dict `:` type($x) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
 }
 
 def Tegula_ArgMaxOp : Tegula_Op<"argmax", [Pure]> {
@@ -86,7 +88,7 @@ def Tegula_ArgMaxOp : Tegula_Op<"argmax", [Pure]> {
     %r = tegula.argmax %x axis 1 : tensor<64x3xf32> -> tensor<64xi32>
     ```
   }];
-  let arguments = (ins Tegula_Tile:$x, I64Attr:$axis);
+  let arguments = (ins Tegula_NumberTile:$x, I64Attr:$axis);
   let results = (outs Tegula_IndexTile:$result);
   let assemblyFormat = "$x `axis` $axis attr-dict `:` type($x) `->` type($result)";
   let hasVerifier = 1;
@@ -103,9 +105,9 @@ def Tegula_ScanOp : Tegula_Op<"scan", [Pure, AllTypesMatch<["x", "result"]>]> {
     %r = tegula.scan add %x axis 0 reverse exclusive : tensor<64xf32>
     ```
   }];
-  let arguments = (ins Tegula_CombineAttr:$kind, Tegula_Tile:$x, I64Attr:$axis,
+  let arguments = (ins Tegula_CombineAttr:$kind, Tegula_NumberTile:$x, I64Attr:$axis,
                        UnitAttr:$reverse, UnitAttr:$exclusive);
-  let results = (outs Tegula_Tile:$result);
+  let results = (outs Tegula_NumberTile:$result);
   let assemblyFormat = [{
     $kind $x `axis` $axis (`reverse` $reverse^)? (`exclusive` $exclusive^)? attr-dict
     `:` type($x)

@@ -30,10 +30,12 @@ def Tegula_KernelOp : Tegula_Op<"kernel", [
     promises about a view's base and strides.
 
     * C1: one `#tegula.arg` per block argument, with distinct names.
-    * C2: access `value` goes with scalars, `in`/`out`/`inout` with views.
+    * C2: access `value` goes with scalars, `in`/`out`/`inout` with views, both
+      of the language's element types; stride multiples are one per axis.
     * C3: the body holds exactly one `tegula.grid`, as its last op but the
-      terminator.
-    * C4: the launch part holds no load, store, stream or other access of memory.
+      terminator, which is `tegula.return`.
+    * C4: the launch part accesses no memory and holds no stream.
+    * C5: stands in a module.
 
     ```mlir
     tegula.kernel @fill(out %y: memref<?xf32, strided<[?], offset: ?>> align 16, %v: f32) {
@@ -115,6 +117,7 @@ def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
     * C1: as many steps as extents and block arguments, at least one.
     * C2: steps are positive.
     * C3: `order grouped` has a positive group.
+    * C4: stands in a kernel, and ends with a `tegula.yield` of nothing.
 
     ```mlir
     tegula.grid (%m, %n) to (%M, %N) step (128, 128) order grouped 8 {
@@ -128,6 +131,7 @@ def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Tegula_YieldOp : Tegula_Op<"yield", [Pure, Terminator, ReturnLike,
@@ -153,9 +157,9 @@ def Tegula_ProgramOp : Tegula_Op<"program", [
     that run only where the variant's guards hold: variants of one program are
     tried in order and the first that matches runs.
 
-    * C1: one `#tegula.arg` per block argument, with distinct names.
+    * C1: as C1, C2 and C5 of `tegula.kernel`.
     * C2: the body holds host arithmetic, `require`, `workspace`, `launch` and
-      `variant` only.
+      `variant` only, and ends with `tegula.return`.
 
     ```mlir
     tegula.program @twice(in %x: memref<?xf32>, out %y: memref<?xf32>) {
@@ -176,19 +180,19 @@ def Tegula_ProgramOp : Tegula_Op<"program", [
   let hasRegionVerifier = 1;
 }
 
-def Tegula_WorkspaceOp : Tegula_Op<"workspace", [MemoryEffects<[MemAlloc]>]> {
+def Tegula_WorkspaceOp : Tegula_Op<"workspace"> {
   let summary = "scratch memory that lives for one call of a program";
   let description = [{
     Contiguous, 64-byte aligned, uninitialised, given by the runtime; its size
     is a formula that the C API can evaluate. C1: one size per dynamic axis of a
-    contiguous memref. C2: stands in a program.
+    contiguous memref of the language's element types. C2: stands in a program.
 
     ```mlir
     %w = tegula.workspace(%b, %h) : memref<?x?xf32>
     ```
   }];
   let arguments = (ins Variadic<Index>:$sizes);
-  let results = (outs AnyMemRef:$buffer);
+  let results = (outs Res<AnyMemRef, "", [MemAlloc]>:$buffer);
   let assemblyFormat = "`(` $sizes `)` attr-dict `:` type($buffer)";
   let hasVerifier = 1;
 }
@@ -197,8 +201,11 @@ def Tegula_LaunchOp : Tegula_Op<"launch", [
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "one launch of a kernel";
   let description = [{
-    C1: the symbol names a kernel in the same module. C2: operand types equal
-    the kernel's argument types, up to casts that `memref.cast` could do.
+    * C1: the symbol names a kernel in the same module.
+    * C2: operand types equal the kernel's argument types, up to casts that
+      `memref.cast` could do.
+    * C3: stands in a program; the program's `in` arguments are not handed to
+      `out` or `inout` arguments.
 
     ```mlir
     tegula.launch @copy(%x, %y) : memref<?xf32>, memref<?xf32>
@@ -206,6 +213,7 @@ def Tegula_LaunchOp : Tegula_Op<"launch", [
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyType>:$operands);
   let assemblyFormat = "$kernel `(` $operands `)` attr-dict (`:` type($operands)^)?";
+  let hasVerifier = 1;
 }
 
 def Tegula_VariantOp : Tegula_Op<"variant", [SingleBlock, NoRegionArguments,
@@ -214,7 +222,8 @@ def Tegula_VariantOp : Tegula_Op<"variant", [SingleBlock, NoRegionArguments,
   let description = [{
     The first variant of a program whose guards are all true runs, the others do
     not. A variant without guards always matches. C1: the body holds what a
-    program's body holds, but no variant.
+    program's body holds, but no variant, and ends with a `tegula.yield` of
+    nothing.
 
     ```mlir
     tegula.variant (%unit, %aligned) {
@@ -226,7 +235,7 @@ def Tegula_VariantOp : Tegula_Op<"variant", [SingleBlock, NoRegionArguments,
   let arguments = (ins Variadic<I1>:$guards);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "(`(` $guards^ `)`)? attr-dict-with-keyword $body";
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 #endif // TEGULA_DIALECT_TEGULA_IR_PROGRAMOPS_TD

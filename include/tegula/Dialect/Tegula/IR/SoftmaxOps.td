@@ -58,6 +58,8 @@ def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
                        Optional<AnyTypeOf<[F32, F64]>>:$scale, Optional<Tegula_FloatTile>:$mult,
                        OptionalAttr<Tegula_ExpPolicyAttr>:$policy, OptionalAttr<StrAttr>:$label);
   let results = (outs Tegula_SoftmaxType:$result);
+  let hasFolder = 1;
+  let hasCanonicalizer = 1;
   let assemblyFormat = [{
     $state `,` $x `,` $v (`scale` $scale^ `:` type($scale))? (`mult` $mult^ `:` type($mult))?
     (`policy` $policy^)? (`label` $label^)? attr-dict
@@ -76,9 +78,13 @@ def Tegula_SoftmaxMergeOp : Tegula_SoftmaxOp<"softmax_merge", [
     %s = tegula.softmax_merge %a, %b : !tegula.softmax<128x64xf32>
     ```
   }];
-  let arguments = (ins Tegula_SoftmaxType:$a, Tegula_SoftmaxType:$b);
+  let arguments = (ins Tegula_SoftmaxType:$a, Tegula_SoftmaxType:$b,
+                       OptionalAttr<Tegula_ExpPolicyAttr>:$policy);
   let results = (outs Tegula_SoftmaxType:$result);
-  let assemblyFormat = "$a `,` $b attr-dict `:` qualified(type($result))";
+  let assemblyFormat = [{
+    $a `,` $b (`policy` $policy^)? attr-dict `:` qualified(type($result))
+  }];
+  let hasFolder = 1;
 }
 
 def Tegula_SoftmaxStateOp : Tegula_SoftmaxOp<"softmax_state"> {
@@ -92,6 +98,7 @@ def Tegula_SoftmaxStateOp : Tegula_SoftmaxOp<"softmax_state"> {
   }];
   let arguments = (ins Tegula_FloatTile:$m, Tegula_FloatTile:$l, Tegula_FloatTile:$acc);
   let results = (outs Tegula_SoftmaxType:$state);
+  let hasFolder = 1;
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }
@@ -108,6 +115,7 @@ def Tegula_SoftmaxPartsOp : Tegula_SoftmaxOp<"softmax_parts"> {
   }];
   let arguments = (ins Tegula_SoftmaxType:$state);
   let results = (outs Tegula_FloatTile:$m, Tegula_FloatTile:$l, Tegula_FloatTile:$acc);
+  let hasFolder = 1;
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }

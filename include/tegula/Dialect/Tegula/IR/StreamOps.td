@@ -38,11 +38,14 @@ def Tegula_StreamOp : Tegula_Op<"stream", [
     * C2: types of initial values, block arguments, yielded values and results
       agree.
     * C3: with `order any` every carried value is used in the body only to
-      update it by an associative op: as `acc` of a `dot`, state of
-      `softmax_update` or `softmax_merge`, or operand of `addf`/`addi`,
-      `maximumf`/`minimumf`/`maxsi`/`minsi`; and the updated value is what is
-      yielded.
-    * C4: a `schedule` names every anchor of the body exactly once.
+      update it, any number of times, by one associative operation: a sum (`acc`
+      of a `dot`, `addf`, `addi`), a softmax (`softmax_update`,
+      `softmax_merge`), or one of `maximumf`, `minimumf`, `maxsi`, `minsi`; and
+      the updated value is what is yielded.
+    * C4: a `schedule` names every labelled anchor of the body (nested streams
+      have their own) in exactly one row, structured ops by their inner labels,
+      and nothing else; the second half `x.put` of a load `x` may have a row.
+    * C5: the body ends with `tegula.yield`.
 
     ```mlir
     %r = tegula.stream %k = %lo to %hi step 64 order any iter_args(%a = %a0) -> (tensor<4xf32>) {

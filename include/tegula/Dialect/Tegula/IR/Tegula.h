@@ -24,6 +24,16 @@
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace tegula {
+
+/// True for the shapes that tiles may have: every extent at least 1, no encoding.
+bool isTileType(mlir::RankedTensorType type);
+
+/// True for element types of views and tiles.
+bool isElementType(mlir::Type type);
+
+} // namespace tegula
+
 #include "tegula/Dialect/Tegula/IR/TegulaDialect.h.inc"
 #include "tegula/Dialect/Tegula/IR/TegulaEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
@@ -40,9 +50,15 @@ namespace tegula {
 /// where the origin is no kernel argument (workspace, a value of another op).
 std::optional<Access> getViewAccess(mlir::Value view);
 
-/// The kernel argument that `view` is narrowed from, through subviews and casts,
+/// The block argument that `view` is narrowed from, through subviews and casts,
 /// or null.
+mlir::BlockArgument getViewOrigin(mlir::Value view);
+
+/// The same where it is an argument of a kernel, or null.
 mlir::BlockArgument getViewArgument(mlir::Value view);
+
+/// What that kernel says of the argument, or null.
+ArgAttr getViewArgAttr(mlir::Value view);
 
 /// True where `limit` is provably no tighter than the size of axis `axis` of `view`.
 bool isRedundantLimit(mlir::Value limit, mlir::Value view, int64_t axis);

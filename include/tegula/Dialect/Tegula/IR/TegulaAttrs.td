@@ -59,7 +59,9 @@ def Tegula_ArgAttr : Tegula_Attr<"Arg", "arg"> {
     One attribute per argument. `align` promises that the base address is a
     multiple of that many bytes; `multiples` promises, for each axis, that the
     stride is a multiple of that many elements (1: nothing is promised). The
-    runtime checks promises before a launch; passes may rely on them.
+    runtime checks promises before a launch; passes may rely on them. C1: the
+    name is an identifier. C2: `align` is a power of two, multiples are positive.
+    C3: a scalar promises nothing.
 
     ```mlir
     #tegula.arg<in "q" align 16 multiples [8, 8, 8, 1]>
@@ -86,7 +88,12 @@ def Tegula_ScheduleRowAttr : Tegula_Attr<"ScheduleRow", "row"> {
   let description = [{
     `labels` name the anchors that the row issues together. `flag` says how,
     and `amount` carries the flag's number (panel height, pack width, steps
-    ahead; 0 where the flag has none).
+    ahead; 0 where the flag has none). C1: the role is an identifier, the stage
+    is not negative, and there is at least one label.
+
+    ```mlir
+    #tegula.row<mma 1 "s" + "st.max" panel 8>
+    ```
   }];
   let parameters = (ins StringRefParameter<"role that issues the row">:$role,
                         "int64_t":$stage,
@@ -94,6 +101,7 @@ def Tegula_ScheduleRowAttr : Tegula_Attr<"ScheduleRow", "row"> {
                         OptionalParameter<"std::optional<ScheduleFlag>">:$flag,
                         DefaultValuedParameter<"int64_t", "0">:$amount);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
 }
 
 def Tegula_ScheduleAttr : Tegula_Attr<"Schedule", "schedule"> {
@@ -103,6 +111,10 @@ def Tegula_ScheduleAttr : Tegula_Attr<"Schedule", "schedule"> {
     ops of structured ops) occurs in exactly one row; the stream's verifier
     demands it. Materialisation turns rows into structure and drops the
     attribute: from then on position is the schedule.
+
+    ```mlir
+    #tegula.schedule<[<load 0 "kt">, <mma 1 "s" + "st.max" panel 8>]>
+    ```
   }];
   let parameters = (ins ArrayRefParameter<"ScheduleRowAttr">:$rows);
   let hasCustomAssemblyFormat = 1;

@@ -31,14 +31,24 @@ def Tegula_SoftmaxType : TypeDef<Tegula_Dialect, "Softmax"> {
   }];
 }
 
-// A tile: static shape, rank >= 0, extents >= 1 (checked by the verifiers).
+// Element types of tiles and views (LANGUAGE 1.3).
 def Tegula_Elem : AnyTypeOf<[F64, F32, F16, BF16, I1, I8, I32, I64,
                              F8E4M3FN, F8E5M2]>;
 def Tegula_Float : AnyTypeOf<[F64, F32, F16, BF16]>;
-def Tegula_Tile : StaticShapeTensorOf<[Tegula_Elem]>;
-def Tegula_FloatTile : StaticShapeTensorOf<[Tegula_Float]>;
+// What can be summed and compared; f8 is for storage and products only.
+def Tegula_Number : AnyTypeOf<[F64, F32, F16, BF16, I8, I32, I64]>;
+
+// A tile: static shape, rank >= 0, every extent >= 1, no encoding.
+class Tegula_TileOf<list<Type> elems, string what>
+    : Type<And<[StaticShapeTensorOf<elems>.predicate,
+                CPred<"::tegula::isTileType(::llvm::cast<::mlir::RankedTensorType>($_self))">]>,
+           "tile (static shape, extents of at least 1) of " # what,
+           "::mlir::RankedTensorType">;
+def Tegula_Tile : Tegula_TileOf<[Tegula_Elem], "f64, f32, f16, bf16, i1, i8, i32, i64 or f8">;
+def Tegula_NumberTile : Tegula_TileOf<[Tegula_Number], "f64, f32, f16, bf16, i8, i32 or i64">;
+def Tegula_FloatTile : Tegula_TileOf<[Tegula_Float], "f64, f32, f16 or bf16">;
 def Tegula_FloatVector : VectorOfAnyRankOf<[F64, F32, F16, BF16]>;
-def Tegula_IndexTile : StaticShapeTensorOf<[I32]>;
+def Tegula_IndexTile : Tegula_TileOf<[I32], "i32">;
 def Tegula_View : StridedMemRefOf<[Tegula_Elem]>;
 def Tegula_Scalar : AnyTypeOf<[Tegula_Elem, Index]>;
 
