@@ -19,44 +19,48 @@ using namespace tegula::loops;
 // Products
 //===----------------------------------------------------------------------===//
 
-/// Where operand `type` is read for batch point `batch`, row and column; a batch
-/// axis of extent 1 is stretched.
-static SmallVector<Value> dotIndices(LoopBuilder &b, RankedTensorType type, ValueRange batch,
-                                     Value row, Value col, bool trans) {
+/// Where an operand is read for batch point `batch`, row and column; a batch axis of
+/// extent 1 is stretched.
+static SmallVector<Value> dotIndices(LoopBuilder &b, DotOperand operand, ValueRange batch,
+                                     Value row, Value col) {
+  ArrayRef<int64_t> shape = cast<MemRefType>(operand.buffer.getType()).getShape();
   SmallVector<Value> at;
   for (auto [axis, i] : llvm::enumerate(batch))
-    at.push_back(type.getDimSize(axis) == 1 ? b.index(0) : i);
-  at.push_back(trans ? col : row);
-  at.push_back(trans ? row : col);
+    at.push_back(shape[axis] == 1 ? b.index(0) : i);
+  at.push_back(operand.trans ? col : row);
+  at.push_back(operand.trans ? row : col);
   return at;
+}
+
+Value loops::writeDotSum(LoopBuilder &b, DotOperand lhs, DotOperand rhs, Value start,
+                         ValueRange at) {
+  ArrayRef<int64_t> shape = cast<MemRefType>(lhs.buffer.getType()).getShape();
+  int64_t depth = shape[lhs.trans ? shape.size() - 2 : shape.size() - 1];
+  ValueRange batch = at.drop_back(2);
+  Value m = at[at.size() - 2], n = at[at.size() - 1];
+  auto element = [&](DotOperand operand, Value row, Value col) -> Value {
+    Value x = b.widen(b.load(operand.buffer, dotIndices(b, operand, batch, row, col)));
+    if (isa<IntegerType>(x.getType()))
+      return arith::ExtSIOp::create(b, start.getType(), x);
+    return x;
+  };
+  return b.fold(depth, start, [&](Value k, ValueRange partial) {
+    Value product = b.mul(element(lhs, m, k), element(rhs, k, n));
+    return SmallVector<Value>{b.add(partial[0], product)};
+  })[0];
 }
 
 /// result[.., m, n] = acc[.., m, n] + sum over k of a[.., m, k] * b[.., k, n]
 LogicalResult loops::lower(DotOp op, Lowering &lowering) {
   LoopBuilder &b = lowering.builder();
-  RankedTensorType aType = op.getA().getType(), bType = op.getB().getType();
   RankedTensorType type = op.getResult().getType();
-  int64_t rank = type.getRank();
-  int64_t depth = aType.getDimSize(op.getTransA() ? rank - 2 : rank - 1);
-  Value lhs = lowering.buffer(op.getA()), rhs = lowering.buffer(op.getB());
+  DotOperand lhs{lowering.buffer(op.getA()), op.getTransA()};
+  DotOperand rhs{lowering.buffer(op.getB()), op.getTransB()};
   Value acc = op.getAcc() ? lowering.buffer(op.getAcc()) : Value();
   Value result = lowering.define(op.getResult()).front();
-  auto operand = [&](Value buffer, ArrayRef<Value> at) -> Value {
-    Value x = b.widen(b.load(buffer, at));
-    if (isa<IntegerType>(x.getType()))
-      return arith::ExtSIOp::create(b, type.getElementType(), x);
-    return x;
-  };
   b.nest(type.getShape(), [&](ValueRange i) {
-    ValueRange batch = i.drop_back(2);
-    Value m = i[rank - 2], n = i[rank - 1];
     Value start = acc ? b.load(acc, i) : b.number(type.getElementType(), 0);
-    SmallVector<Value> sum = b.fold(depth, start, [&](Value k, ValueRange partial) {
-      Value x = operand(lhs, dotIndices(b, aType, batch, m, k, op.getTransA()));
-      Value y = operand(rhs, dotIndices(b, bType, batch, k, n, op.getTransB()));
-      return SmallVector<Value>{b.add(partial[0], b.mul(x, y))};
-    });
-    b.store(sum[0], result, i);
+    b.store(writeDotSum(b, lhs, rhs, start, i), result, i);
   });
   return success();
 }
@@ -72,11 +76,16 @@ static SmallVector<Value> withAxis(ValueRange others, int64_t axis, Value positi
   return at;
 }
 
-/// Sums of i1 have no agreed meaning (NumPy counts, IEEE-like algebra would wrap).
+/// Rounds a sum that was kept in f32 where the tile holds 16-bit floats.
+static Value narrowSum(LoopBuilder &b, Value sum, Type elem) {
+  auto narrow = dyn_cast<FloatType>(elem);
+  return narrow ? b.convertFloat(sum, narrow) : sum;
+}
+
+/// NumPy counts where i1 is added, i1 itself would wrap: neither is meant.
 static LogicalResult checkCombine(Operation *op, Combine kind, Type elem) {
   if (kind == Combine::add && elem.isInteger(1))
-    return op->emitOpError("adds elements of type i1: cast them to the integer type that "
-                           "holds the count");
+    return op->emitOpError("adds elements of type i1: convert them to the type that counts");
   return success();
 }
 
@@ -91,76 +100,78 @@ LogicalResult loops::lower(ReduceOp op, Lowering &lowering) {
   Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
   b.nest(to.getShape(), [&](ValueRange i) {
     Value start = b.neutral(op.getKind(), getAccumulator(elem));
-    SmallVector<Value> total =
-        b.fold(from.getDimSize(axis), start, [&](Value k, ValueRange partial) {
-          Value next = b.widen(b.load(x, withAxis(i, axis, k)));
-          return SmallVector<Value>{b.combine(op.getKind(), partial[0], next)};
-        });
-    auto narrow = dyn_cast<FloatType>(elem);
-    b.store(narrow ? b.convertFloat(total[0], narrow) : total[0], result, i);
+    Value total = b.fold(from.getDimSize(axis), start, [&](Value k, ValueRange partial) {
+      Value next = b.widen(b.load(x, withAxis(i, axis, k)));
+      return SmallVector<Value>{b.combine(op.getKind(), partial[0], next)};
+    })[0];
+    b.store(narrowSum(b, total, elem), result, i);
   });
   return success();
 }
 
+/// Whether `value` replaces `best` as the maximum so far: it is greater, or the first NaN.
+static Value isAbove(LoopBuilder &b, Value value, Value best) {
+  Type type = value.getType();
+  if (isa<IntegerType>(type)) {
+    auto greater = type.isInteger(1) ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt;
+    return arith::CmpIOp::create(b, greater, value, best);
+  }
+  Value greater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, value, best);
+  Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
+  Value bestIsNumber = arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, best, best);
+  return arith::OrIOp::create(b, greater, arith::AndIOp::create(b, isNan, bestIsNumber));
+}
+
 /// result[..] = the least k with x[.., k] = max over k; a NaN is above everything
-LogicalResult loops::lower(ArgMaxOp op, Lowering &lowering) {
-  LoopBuilder &b = lowering.builder();
-  RankedTensorType from = op.getX().getType(), to = op.getResult().getType();
-  int64_t axis = op.getAxis();
-  Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
-  auto isNan = [&](Value v) -> Value {
-    return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, v, v);
-  };
-  auto isAbove = [&](Value v, Value best) -> Value {
-    if (isa<IntegerType>(v.getType()))
-      return arith::CmpIOp::create(b,
-                                   v.getType().isInteger(1) ? arith::CmpIPredicate::ugt
-                                                            : arith::CmpIPredicate::sgt,
-                                   v, best);
-    Value greater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, v, best);
-    Value bestIsNumber = arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, best, best);
-    Value firstNan = arith::AndIOp::create(b, isNan(v), bestIsNumber);
-    return arith::OrIOp::create(b, greater, firstNan);
-  };
+void loops::writeArgMax(LoopBuilder &b, Value x, Value result, int64_t axis) {
+  auto to = cast<MemRefType>(result.getType());
+  int64_t extent = cast<MemRefType>(x.getType()).getDimSize(axis);
   b.nest(to.getShape(), [&](ValueRange i) {
     Value first = b.widen(b.load(x, withAxis(i, axis, b.index(0))));
-    SmallVector<Value> best = b.fold(
-        from.getDimSize(axis), {first, b.index(0)}, [&](Value k, ValueRange partial) {
-          Value next = b.widen(b.load(x, withAxis(i, axis, k)));
-          Value above = isAbove(next, partial[0]);
-          return SmallVector<Value>{b.select(above, next, partial[0]),
-                                    b.select(above, k, partial[1])};
-        });
-    b.store(arith::IndexCastOp::create(b, to.getElementType(), best[1]), result, i);
+    Value best = b.fold(extent, {first, b.index(0)}, [&](Value k, ValueRange partial) {
+      Value next = b.widen(b.load(x, withAxis(i, axis, k)));
+      Value above = isAbove(b, next, partial[0]);
+      return SmallVector<Value>{b.select(above, next, partial[0]),
+                                b.select(above, k, partial[1])};
+    })[1];
+    b.store(arith::IndexCastOp::create(b, to.getElementType(), best), result, i);
   });
+}
+
+LogicalResult loops::lower(ArgMaxOp op, Lowering &lowering) {
+  Value result = lowering.define(op.getResult()).front();
+  writeArgMax(lowering.builder(), lowering.buffer(op.getX()), result, op.getAxis());
   return success();
 }
 
 /// for k: sum += x[.., k]; result[.., k] = sum, with k from the end if `reverse`, and
 /// the sum before the addition if `exclusive`
-LogicalResult loops::lower(ScanOp op, Lowering &lowering) {
-  LoopBuilder &b = lowering.builder();
-  RankedTensorType type = op.getX().getType();
+LogicalResult loops::writeScan(Operation *op, LoopBuilder &b, Scan scan, Value x, Value result) {
+  auto type = cast<MemRefType>(x.getType());
   Type elem = type.getElementType();
-  if (failed(checkCombine(op, op.getKind(), elem)))
+  if (failed(checkCombine(op, scan.kind, elem)))
     return failure();
-  int64_t axis = op.getAxis(), extent = type.getDimSize(axis);
+  int64_t extent = type.getDimSize(scan.axis);
   SmallVector<int64_t> others(type.getShape());
-  others.erase(others.begin() + axis);
-  Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
-  auto narrow = dyn_cast<FloatType>(elem);
+  others.erase(others.begin() + scan.axis);
   b.nest(others, [&](ValueRange i) {
-    Value start = b.neutral(op.getKind(), getAccumulator(elem));
+    Value start = b.neutral(scan.kind, getAccumulator(elem));
     b.fold(extent, start, [&](Value k, ValueRange partial) {
-      Value position = op.getReverse() ? b.sub(b.index(extent - 1), k) : k;
-      SmallVector<Value> at = withAxis(i, axis, position);
-      Value total = b.combine(op.getKind(), partial[0], b.widen(b.load(x, at)));
-      Value kept = op.getExclusive() ? partial[0] : total;
-      b.store(narrow ? b.convertFloat(kept, narrow) : kept, result, at);
+      Value position = scan.reverse ? b.sub(b.index(extent - 1), k) : k;
+      SmallVector<Value> at = withAxis(i, scan.axis, position);
+      Value total = b.combine(scan.kind, partial[0], b.widen(b.load(x, at)));
+      b.store(narrowSum(b, scan.exclusive ? partial[0] : total, elem), result, at);
       return SmallVector<Value>{total};
     });
   });
   return success();
+}
+
+LogicalResult loops::lower(ScanOp op, Lowering &lowering) {
+  Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
+  Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(),
+            op.getExclusive()};
+  return writeScan(op, lowering.builder(), scan, x, result);
 }
 
 //===----------------------------------------------------------------------===//
@@ -202,14 +213,17 @@ static SmallVector<Value> delinearize(LoopBuilder &b, Value linear, ArrayRef<int
   return at;
 }
 
-LogicalResult loops::lower(ReshapeOp op, Lowering &lowering) {
-  LoopBuilder &b = lowering.builder();
-  RankedTensorType from = op.getX().getType(), to = op.getResult().getType();
-  Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
+void loops::writeReshape(LoopBuilder &b, Value x, Value result) {
+  auto from = cast<MemRefType>(x.getType()), to = cast<MemRefType>(result.getType());
   b.loop(to.getNumElements(), [&](Value linear) {
     Value element = b.load(x, delinearize(b, linear, from.getShape()));
     b.store(element, result, delinearize(b, linear, to.getShape()));
   });
+}
+
+LogicalResult loops::lower(ReshapeOp op, Lowering &lowering) {
+  Value result = lowering.define(op.getResult()).front();
+  writeReshape(lowering.builder(), lowering.buffer(op.getX()), result);
   return success();
 }
 

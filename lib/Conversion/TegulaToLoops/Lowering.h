@@ -9,6 +9,7 @@
 #ifndef TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H
 #define TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H
 
+#include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -31,7 +32,8 @@ using mlir::ValueRange;
 /// is defined (again on every trip of a loop around it) and never in between.
 using Buffers = SmallVector<Value, 3>;
 
-/// True for what lives in buffers: tiles and softmax states.
+/// True for what lives in buffers: tiles, softmax states, scheduled buffers. Of a
+/// scheduled buffer only the tile counts: space, padding and packing do not.
 bool isTileLevel(Type type);
 
 /// Types of the tiles that a tile-level value consists of.
@@ -125,15 +127,17 @@ public:
   void copy(Value from, Value to);
 
 private:
-  mlir::LogicalResult checkTypes();
-  mlir::LogicalResult sinkLaunchTiles();
-  mlir::LogicalResult lowerBlock(mlir::Block &block);
-  mlir::LogicalResult lowerOp(Operation *op);
-  mlir::LogicalResult lowerElementwise(Operation *op);
-  mlir::LogicalResult lowerStream(StreamOp op);
-  mlir::LogicalResult lowerFor(mlir::scf::ForOp op);
-  mlir::LogicalResult lowerIf(mlir::scf::IfOp op);
-  mlir::LogicalResult lowerLoopBody(Operation *op, mlir::Block &body, mlir::scf::ForOp loop,
+  LogicalResult checkTypes();
+  LogicalResult sinkLaunchTiles();
+  LogicalResult lowerBlock(mlir::Block &block);
+  LogicalResult lowerOp(Operation *op);
+  LogicalResult lowerRegions(Operation *op);
+  LogicalResult lowerElementwise(Operation *op);
+  LogicalResult lowerStream(StreamOp op);
+  LogicalResult lowerFor(mlir::scf::ForOp op);
+  LogicalResult lowerIf(mlir::scf::IfOp op);
+  LogicalResult lowerMap(sched::MapOp op);
+  LogicalResult lowerLoopBody(Operation *op, mlir::Block &body, mlir::scf::ForOp loop,
                                     Value position, ValueRange inits);
   void copyAll(ValueRange from, ArrayRef<Value> to);
   Value allocate(mlir::RankedTensorType type);
@@ -148,6 +152,38 @@ private:
   /// Ops that are lowered; erased last to first, so that users go before them.
   SmallVector<Operation *> lowered;
 };
+
+//===----------------------------------------------------------------------===//
+// Loops that both levels share
+//===----------------------------------------------------------------------===//
+
+/// Where a tile lies in a view: offsets, and limits or none.
+struct Window {
+  ValueRange at, upto;
+};
+void writeLoad(LoopBuilder &b, Value view, Window window, Value pad, Value tile);
+void writeStore(LoopBuilder &b, Value tile, Value view, Window window);
+
+/// An operand of a product; `trans`: its last two axes are swapped in memory.
+struct DotOperand {
+  Value buffer;
+  bool trans;
+};
+/// `start` plus the products that belong to element `at` of the result.
+Value writeDotSum(LoopBuilder &b, DotOperand lhs, DotOperand rhs, Value start, ValueRange at);
+
+struct Scan {
+  Combine kind;
+  int64_t axis;
+  bool reverse, exclusive;
+};
+LogicalResult writeScan(Operation *op, LoopBuilder &b, Scan scan, Value x, Value result);
+void writeArgMax(LoopBuilder &b, Value x, Value result, int64_t axis);
+void writeReshape(LoopBuilder &b, Value x, Value result);
+
+//===----------------------------------------------------------------------===//
+// One op each
+//===----------------------------------------------------------------------===//
 
 LogicalResult lower(LoadOp op, Lowering &lowering);
 LogicalResult lower(StoreOp op, Lowering &lowering);
@@ -172,6 +208,14 @@ LogicalResult lower(SoftmaxMergeOp op, Lowering &lowering);
 LogicalResult lower(SoftmaxStateOp op, Lowering &lowering);
 LogicalResult lower(SoftmaxPartsOp op, Lowering &lowering);
 LogicalResult lower(SoftmaxFinishOp op, Lowering &lowering);
+LogicalResult lower(sched::AllocOp op, Lowering &lowering);
+LogicalResult lower(sched::CopyOp op, Lowering &lowering);
+LogicalResult lower(sched::StoreOp op, Lowering &lowering);
+LogicalResult lower(sched::MmaOp op, Lowering &lowering);
+LogicalResult lower(sched::MoveOp op, Lowering &lowering);
+LogicalResult lower(sched::ReshapeOp op, Lowering &lowering);
+LogicalResult lower(sched::ScanOp op, Lowering &lowering);
+LogicalResult lower(sched::ArgMaxOp op, Lowering &lowering);
 
 } // namespace tegula::loops
 

@@ -16,14 +16,14 @@ namespace {
 
 /// The coordinates of a tile in a view, and which of them are in bounds.
 struct Footprint {
-  Footprint(LoopBuilder &b, Value view, ValueRange at, ValueRange upto) : b(b), at(at) {
+  Footprint(LoopBuilder &b, Value view, Window window) : b(b), at(window.at) {
     auto type = cast<MemRefType>(view.getType());
     for (int64_t axis = 0; axis < type.getRank(); ++axis) {
       Value limit = type.isDynamicDim(axis)
                         ? memref::DimOp::create(b, view, b.index(axis)).getResult()
                         : b.index(type.getDimSize(axis));
-      if (!upto.empty())
-        limit = arith::MinSIOp::create(b, limit, upto[axis]);
+      if (!window.upto.empty())
+        limit = arith::MinSIOp::create(b, limit, window.upto[axis]);
       limits.push_back(limit);
     }
   }
@@ -52,35 +52,43 @@ struct Footprint {
 } // namespace
 
 /// for i in tile: tile[i] = inside(at + i) ? view[at + i] : pad
-LogicalResult loops::lower(LoadOp op, Lowering &lowering) {
-  LoopBuilder &b = lowering.builder();
-  RankedTensorType type = op.getTile().getType();
-  Value tile = lowering.define(op.getTile()).front();
-  Value pad = op.getPad() ? op.getPad() : b.number(type.getElementType(), 0);
-  Footprint access(b, op.getView(), op.getAt(), op.getUpto());
+void loops::writeLoad(LoopBuilder &b, Value view, Window window, Value pad, Value tile) {
+  auto type = cast<MemRefType>(tile.getType());
+  Type elem = type.getElementType();
+  if (!pad)
+    pad = b.number(elem, 0);
+  Footprint footprint(b, view, window);
   b.nest(type.getShape(), [&](ValueRange i) {
-    auto [coords, inside] = access.locate(i);
-    auto choice = scf::IfOp::create(b, type.getElementType(), inside, /*withElseRegion=*/true);
+    auto [coords, inside] = footprint.locate(i);
+    auto choice = scf::IfOp::create(b, elem, inside, /*withElseRegion=*/true);
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(choice.thenBlock());
-      scf::YieldOp::create(b, b.load(op.getView(), coords));
+      scf::YieldOp::create(b, b.load(view, coords));
       b.setInsertionPointToStart(choice.elseBlock());
       scf::YieldOp::create(b, pad);
     }
     b.store(choice.getResult(0), tile, i);
   });
-  return success();
 }
 
 /// for i in tile: if inside(at + i): view[at + i] = tile[i]
-LogicalResult loops::lower(StoreOp op, Lowering &lowering) {
-  LoopBuilder &b = lowering.builder();
-  Value tile = lowering.buffer(op.getTile());
-  Footprint access(b, op.getView(), op.getAt(), op.getUpto());
-  b.nest(op.getTile().getType().getShape(), [&](ValueRange i) {
-    auto [coords, inside] = access.locate(i);
-    b.when(inside, [&, &coords = coords] { b.store(b.load(tile, i), op.getView(), coords); });
+void loops::writeStore(LoopBuilder &b, Value tile, Value view, Window window) {
+  Footprint footprint(b, view, window);
+  b.nest(cast<MemRefType>(tile.getType()).getShape(), [&](ValueRange i) {
+    auto [coords, inside] = footprint.locate(i);
+    b.when(inside, [&, &coords = coords] { b.store(b.load(tile, i), view, coords); });
   });
+}
+
+LogicalResult loops::lower(LoadOp op, Lowering &lowering) {
+  Value tile = lowering.define(op.getTile()).front();
+  writeLoad(lowering.builder(), op.getView(), {op.getAt(), op.getUpto()}, op.getPad(), tile);
+  return success();
+}
+
+LogicalResult loops::lower(StoreOp op, Lowering &lowering) {
+  writeStore(lowering.builder(), lowering.buffer(op.getTile()), op.getView(),
+             {op.getAt(), op.getUpto()});
   return success();
 }

@@ -27,12 +27,16 @@ using namespace mlir;
 using namespace tegula;
 using namespace tegula::loops;
 
-bool loops::isTileLevel(Type type) { return isa<RankedTensorType, SoftmaxType>(type); }
+bool loops::isTileLevel(Type type) {
+  return isa<RankedTensorType, SoftmaxType, sched::BufType>(type);
+}
 
 SmallVector<RankedTensorType, 3> loops::getTiles(Type type) {
   if (auto state = dyn_cast<SoftmaxType>(type))
     return llvm::map_to_vector<3>(state.getPartTypes(),
                                   [](Type part) { return cast<RankedTensorType>(part); });
+  if (auto buf = dyn_cast<sched::BufType>(type))
+    return {buf.getTile()};
   return {cast<RankedTensorType>(type)};
 }
 
@@ -230,6 +234,34 @@ LogicalResult Lowering::lowerIf(scf::IfOp op) {
   return success();
 }
 
+/// map  ->  its ops one after the other on whole tiles; then what is yielded goes to
+/// the outs, so that an out which is also an operand is read before it is written
+LogicalResult Lowering::lowerMap(sched::MapOp op) {
+  Block &body = op.getBody().front();
+  for (auto [argument, operand] : llvm::zip(body.getArguments(), op.getIns()))
+    alias(argument, SmallVector<Value>(buffers(operand)));
+  lowered.push_back(op);
+  SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(),
+                                                     [](Operation &inner) { return &inner; });
+  for (Operation *inner : ops) {
+    inner->moveBefore(op);
+    if (failed(lowerOp(inner)))
+      return failure();
+  }
+  sched::YieldOp yield = op.getYield();
+  for (auto [result, value] : llvm::zip(op.getResults(), yield.getValues()))
+    alias(result, SmallVector<Value>(buffers(value)));
+  SmallVector<Value> scalars, sources, targets;
+  split(*this, yield.getValues(), scalars, sources);
+  split(*this, op.getOuts(), scalars, targets);
+  b.setInsertionPoint(op);
+  b.setLoc(op.getLoc());
+  if (!targets.empty())
+    copyAll(sources, targets);
+  lowered.push_back(yield);
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Ops
 //===----------------------------------------------------------------------===//
@@ -281,15 +313,12 @@ LogicalResult Lowering::lowerOp(Operation *op) {
     return lowerFor(loop);
   if (auto branch = dyn_cast<scf::IfOp>(op); branch && touchesTiles(op))
     return lowerIf(branch);
+  if (auto map = dyn_cast<sched::MapOp>(op))
+    return lowerMap(map);
   if (OpTrait::hasElementwiseMappableTraits(op))
     return lowerElementwise(op);
-  if (!touchesTiles(op) && !isa<Exp2Op>(op)) {
-    for (Region &region : op->getRegions())
-      for (Block &block : region)
-        if (failed(lowerBlock(block)))
-          return failure();
-    return success();
-  }
+  if (!touchesTiles(op) && !isa<Exp2Op>(op))
+    return lowerRegions(op);
   b.setInsertionPoint(op);
   b.setLoc(op->getLoc());
   lowered.push_back(op);
@@ -297,11 +326,25 @@ LogicalResult Lowering::lowerOp(Operation *op) {
       .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp,
             ReshapeOp, ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp,
             tensor::FromElementsOp, tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp,
-            SoftmaxUpdateOp, SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp>(
+            SoftmaxUpdateOp, SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp,
+            sched::AllocOp, sched::CopyOp, sched::StoreOp, sched::MmaOp, sched::MoveOp,
+            sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp>(
           [&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");
       });
+}
+
+/// An op that carries no tile itself: what it holds is lowered in place.
+LogicalResult Lowering::lowerRegions(Operation *op) {
+  for (Region &region : op->getRegions())
+    for (Block &block : region) {
+      if (llvm::any_of(block.getArgumentTypes(), isTileLevel))
+        return op->emitOpError("hands a tile to its body and has no meaning as scalar loops");
+      if (failed(lowerBlock(block)))
+        return failure();
+    }
+  return success();
 }
 
 LogicalResult Lowering::lowerBlock(Block &block) {
