@@ -145,7 +145,7 @@ private:
   GridOp grid;
   mlir::Block *launch;
   LoopBuilder b;
-  /// First op of the instance: buffers are allocated before it.
+  /// Marks where the instance begins: buffers are allocated before it.
   Operation *entry = nullptr;
   llvm::DenseMap<Value, Buffers> tiles;
   SmallVector<Value> allocated;

@@ -404,7 +404,8 @@ LogicalResult Lowering::run() {
   if (failed(checkTypes()) || failed(sinkLaunchTiles()))
     return failure();
   Block &instance = grid.getBody().front();
-  entry = &instance.front();
+  b.setInsertionPointToStart(&instance);
+  entry = arith::ConstantOp::create(b, b.getIndexAttr(0));
   for (Operation &op : llvm::make_early_inc_range(*launch)) {
     if (&op == grid)
       break;
@@ -419,6 +420,7 @@ LogicalResult Lowering::run() {
     memref::DeallocOp::create(b, memory);
   for (Operation *op : llvm::reverse(lowered))
     op->erase();
+  entry->erase();
   return success();
 }
 
