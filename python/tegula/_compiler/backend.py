@@ -140,7 +140,8 @@ def default_backend() -> Backend:
     """
     try:
         module: Any = import_module("tegula.runtime")
-    except ModuleNotFoundError as e:
-        raise CompileFailed([Diagnostic("error", f"the compiled library of Tegula is not installed ({e})")]) from None
-    backend: Backend = module.backend()
+        backend: Backend = module.backend()
+    except ImportError as e:
+        message = f"the compiled library of Tegula is not installed: {e}"
+        raise CompileFailed([Diagnostic("error", message)]) from None
     return backend

@@ -1,0 +1,138 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# ruff: noqa: E501
+# pyright: basic
+"""The kernels of the language page, traced, compiled and run, against the formulas of test_numpy_language.
+
+The NumPy evaluation there and the compiled programs here share the formulas and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import test_numpy_language as page
+import tegula as tg
+from tegula._compiler.backend import Backend, Module, Options, default_backend
+
+pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
+
+
+@dataclass(frozen=True)
+class OnPath:
+    """The default backend with one way through the compiler, whatever the environment says."""
+
+    path: str
+
+    def compile(self, text: str, target: str, options: Options, /) -> Module:
+        return default_backend().compile(text, target, replace(options, path=self.path))
+
+    def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
+        return default_backend().emit(text, target, level, replace(options, path=self.path))
+
+
+@dataclass
+class Compiled(page.Harness):
+    """Runs kernels compiled."""
+
+    backend: Backend = OnPath("loops")
+
+    def run(self, kernel: Any, *args: Any, **named: Any) -> Any:
+        return kernel.on(self.backend)(*args, **named)
+
+
+@pytest.fixture(params=["f64", "f32", "bf16", "f16"])
+def h(request: pytest.FixtureRequest) -> Compiled:
+    return Compiled(request.param, False)
+
+
+@pytest.mark.parametrize("kw", page.FORWARD, ids=lambda kw: "-".join(kw) or "plain")
+def test_attention_forward(h: Compiled, kw: dict[str, Any]) -> None:
+    page.test_attention_forward(h, kw)
+
+
+def test_attention_packed(h: Compiled) -> None:
+    page.test_attention_packed(h)
+
+
+@pytest.mark.parametrize("kw", [{}, {"right": 0}, {"left": 6, "right": 1}, {"right": 0, "softcap": 1.5}], ids=str)
+def test_attention_backward(h: Compiled, kw: dict[str, Any]) -> None:
+    page.test_attention_backward(h, kw)
+
+
+def test_paged_decode_and_merge(h: Compiled) -> None:
+    page.test_paged_decode_and_merge(h)
+
+
+def test_matmul_with_epilogue(h: Compiled) -> None:
+    page.test_matmul_with_epilogue(h)
+
+
+def test_layer_norm(h: Compiled) -> None:
+    page.test_layer_norm(h)
+
+
+def test_low_rank_attention(h: Compiled) -> None:
+    page.test_low_rank_attention(h, False)
+
+
+def test_low_rank_ffn(h: Compiled) -> None:
+    page.test_low_rank_ffn(h)
+
+
+@pytest.mark.parametrize("fs, L, gated, keep", [((8, 8), 32, True, None), ((4, 4, 8), 50, False, (2, 3, 8))])
+def test_fft_convolution(h: Compiled, fs: tuple[int, ...], L: int, gated: bool, keep: tuple[int, ...] | None) -> None:
+    page.test_fft_convolution(h, fs, L, gated, keep)
+
+
+def test_learned_butterfly(h: Compiled) -> None:
+    page.test_learned_butterfly(h)
+
+
+def test_gated_linear_attention(h: Compiled) -> None:
+    page.test_gated_linear_attention(h)
+
+
+def test_mlstm(h: Compiled) -> None:
+    page.test_mlstm(h)
+
+
+def test_levels() -> None:
+    import language_kernels as K
+
+    spec = tg.Spec((64, 64), tg.f32)
+    kernel = K.matmul.on(OnPath("loops"))
+    assert "tegula.kernel @matmul(in %a: memref<?x?xf32, strided<[?, 1], offset: ?>> align" in kernel.ir("tegula", spec, spec, spec)
+    assert "define " in kernel.ir("llvm", spec, spec, spec)
+    assert "matmul" in kernel.ir("asm", spec, spec, spec)
+
+
+def test_a_require_that_fails_names_the_condition() -> None:
+    import language_kernels as K
+
+    q, k = np.zeros((1, 3, 5, 8), np.float32), np.zeros((1, 2, 5, 8), np.float32)
+    with pytest.raises(tg.TegulaError, match="H must be a multiple of HK"):
+        K.attention_fwd.on(OnPath("loops"))(q, k, k, q.copy(), np.zeros((1, 3, 5), np.float32), 0.5)
+
+
+def test_an_output_that_overlaps_is_refused() -> None:
+    import language_kernels as K
+
+    a = np.zeros((8, 8), np.float32)
+    with pytest.raises(tg.TegulaError, match="'c'"):
+        K.matmul.on(OnPath("loops"))(a, a.copy(), a)
+
+
+def test_empty_arrays_launch_nothing() -> None:
+    import language_kernels as K
+
+    q, k = np.zeros((1, 2, 0, 8), np.float32), np.zeros((1, 2, 5, 8), np.float32)
+    K.attention_fwd.on(OnPath("loops"))(q, k, k, q.copy(), np.zeros((1, 2, 0), np.float32), 0.5)
+    q, o, lse = np.ones((1, 2, 5, 8), np.float32), np.ones((1, 2, 5, 8), np.float32), np.ones((1, 2, 5), np.float32)
+    none = k[:, :, :0]
+    K.attention_fwd.on(OnPath("loops"))(q, none, none, o, lse, 0.5)
+    assert (o == 0).all() and (lse == -np.inf).all()
