@@ -136,3 +136,16 @@ def test_empty_arrays_launch_nothing() -> None:
     none = k[:, :, :0]
     K.attention_fwd.on(OnPath("loops"))(q, none, none, o, lse, 0.5)
     assert (o == 0).all() and (lse == -np.inf).all()
+
+
+def test_a_softmax_scale_must_be_positive() -> None:
+    import language_kernels as K
+
+    q, k = np.ones((1, 2, 1, 8), np.float32), np.ones((3, 64, 1, 8), np.float32)
+    table, lens = np.zeros((1, 2), np.int32), np.array([5], np.int32)
+    o, lse = np.zeros((1, 2, 1, 1, 8), np.float32), np.zeros((1, 2, 1, 1), np.float32)
+    kernel = K.decode_split.on(OnPath("loops"))
+    kernel(q, k, k, table, lens, o, lse, 0.5)
+    assert np.isfinite(o).all()
+    with pytest.raises(tg.TegulaError, match="'scale' must be greater than 0"):
+        kernel(q, k, k, table, lens, o, lse, -0.5)

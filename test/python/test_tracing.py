@@ -248,6 +248,20 @@ def test_promises_and_types_follow_the_call() -> None:
     assert "steps = array<i64: 1>, order = #tegula<grid_order heavy_first>, resident}>" in text
 
 
+def test_launch_checks_are_found_in_the_body(tegula_opt: str) -> None:
+    def requires(kernel: tg.Kernel, *args: Any, **kwargs: Any) -> list[str]:
+        printed = mlir(tegula_opt, kernel.ir("generic", *args, **kwargs))
+        return [m for m in re.findall(r'tegula\.require %\w+, "([^"]+)"', printed) if "differs" not in m]
+
+    ids = "must have fewer than 2^31 elements: positions are 32 bit"
+    heads = "H must be a multiple of HK"
+    assert requires(K.matmul, s(8, 8), s(8, 8), s(8, 8)) == []  # no positions
+    assert requires(K.attention_fwd, *FORWARD) == [heads, f"axis 2 of 'k' {ids}"]
+    assert requires(K.attention_fwd, *FORWARD, right=0) == [heads, f"axis 2 of 'q' {ids}", f"axis 2 of 'k' {ids}"]
+    decode = (s(2, 8, 2, 64), s(9, 64, 2, 64), s(9, 64, 2, 80), i(2, 5), i(2), f(2, 8, 2, 3, 80), f(2, 8, 2, 3), 0.3)
+    assert requires(K.decode_split, *decode)[-1] == "'scale' must be greater than 0: it scales the weights of a softmax"
+
+
 def test_a_stretched_axis_has_stride_zero() -> None:
     from tegula._frontend.signature import bind
 

@@ -13,6 +13,7 @@ from tegula._compiler.ops import Arg, Args, Block, Op, Str, drop_dead, walk
 from tegula._compiler.text import Text, print_module
 from tegula._frontend import calls
 from tegula._frontend import trace as tracing
+from tegula._frontend.launch_checks import add_launch_checks
 from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_stride
 from tegula._frontend.trace import Trace, label_of, resolve, sites
 from tegula.errors import ControlError, KernelError, Note, ScopeError, TegulaError
@@ -148,8 +149,10 @@ class _Tracer:
         trace.block.ops.append(Op("tegula.yield"))
         trace.entry.ops = [*trace.constant_ops, *trace.entry.ops, Op("tegula.return")]
         drop_dead(trace.entry)
+        place = ((self.fn.__code__, 0),)
+        add_launch_checks(trace.entry, [a.name for a in self.args], place)
         attrs = (("args", Args(tuple(self.args))), ("sym_name", Str(self.name)))
-        op = Op("tegula.kernel", (), attrs, (trace.entry,), ((self.fn.__code__, 0),))
+        op = Op("tegula.kernel", (), attrs, (trace.entry,), place)
         _name_anchors(trace.entry)
         return op
 
