@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from tegula.runtime import find_library
 from tegula.testing import Evaluation, Report, check
 
 DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
@@ -23,7 +23,11 @@ DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dt
 @functools.cache
 def compiled() -> bool:
     """Whether this installation has the compiler; without it operators run in the NumPy evaluation."""
-    return importlib.util.find_spec("tegula.runtime") is not None
+    try:
+        find_library()
+    except ImportError:
+        return False
+    return True
 
 
 def call(op: Any, *args: Any, **named: Any) -> Any:
