@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -59,6 +60,13 @@ void tegula::buildTileToLoopsPipeline(OpPassManager &pm) {
   // Structured ops keep their own plain lowering here: this path is an oracle for
   // their decompositions too.
   pm.addPass(createTegulaToLoopsPass());
+  // LLVM has no intrinsic for some elementary functions (erf, log1p), and the C
+  // library's are an oracle for our own vector code. It has no rsqrt.
+  math::MathExpandOpsPassOptions rsqrt;
+  SmallVector<std::string, 1> ops = {"rsqrt"};
+  rsqrt.opMnemonics = ops;
+  pm.addPass(math::createMathExpandOpsPass(rsqrt));
+  pm.addPass(createConvertMathToLibmPass());
 }
 
 void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target) {
