@@ -112,6 +112,8 @@ void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createConvertMathToLLVMPass());
+  // What has no intrinsic, such as erf, calls the C library.
+  pm.addPass(createConvertMathToLibmPass());
   ConvertVectorToLLVMPassOptions vectors;
   vectors.x86Vector = true;
   pm.addPass(createConvertVectorToLLVMPass(vectors));
