@@ -79,7 +79,37 @@ def attentions(quick: bool) -> Iterator[Case]:
                     )  # fmt: skip
 
 
-GROUPS: dict[str, Callable[[bool], Iterator[Case]]] = {"matmul": matmuls, "attention": attentions}
+def encoders(quick: bool) -> Iterator[Case]:
+    """The network of examples/sentence_embeddings.py on 32 sentences, forward in f32."""
+    import numpy as np
+    from safetensors import numpy as safetensors_numpy
+
+    sys.path.insert(0, str(harness.ROOT / "examples"))
+    import sentence_embeddings as example
+
+    folder = example.files()
+    load_file: Callable[[str], dict[str, Any]] = getattr(safetensors_numpy, "load_file")  # noqa: B009 (its stub is not typed)
+    weights = load_file(str(folder / "model.safetensors"))
+    tensor: Callable[[Any], Tensor] = getattr(torch, "from_numpy")  # noqa: B009 (its stub is not typed)
+    model, tensors = example.Model.read(weights), {name: tensor(w) for name, w in weights.items()}
+    ids, mask = (np.concatenate([x, x]) for x in example.tokens(folder, example.SENTENCES))
+    ids_t, mask_t = tensor(ids), tensor(mask)
+
+    def ours() -> Tensor:
+        return tensor(example.encode(model, ids, mask))
+
+    def theirs() -> Tensor:
+        return example.encode_torch(tensors, ids_t, mask_t)
+
+    name = f"MiniLM-L6 batch {len(ids)}, {ids.shape[1]} tokens"
+    yield Case("encoder", name, ours, theirs, ENCODER_FLOOR, None, difference, 1e-4)
+
+
+GROUPS: dict[str, Callable[[bool], Iterator[Case]]] = {
+    "matmul": matmuls,
+    "attention": attentions,
+    "encoder": encoders,
+}
 
 
 def main() -> int:
