@@ -197,7 +197,12 @@ def test_grid_and_require() -> None:
     def require_index(x: In[f64, "N"]):
         tg.require(x.shape[0], "empty")
 
+    def require_in_branch(x: In[f64, "N"]):
+        if x.shape[0] > 3:
+            tg.require(x.shape[0] < 9, "long")
+
     for f, text in [
+        (require_in_branch, "tg.require under a run-time 'if': require 'not condition or requirement' instead"),
         (grid_in_branch, "tg.grid under a run-time 'if'"),
         (no_axis, "tg.grid without an axis"),
         (triple, "an axis of the grid is an extent, or (extent, block), not Python tuple (1, 2, 3)"),

@@ -110,6 +110,8 @@ def require(condition: Any, message: str) -> None:
     """A condition that the host checks before the launch; a static one is checked here."""
     if current().in_grid:
         fail(KernelError, "tg.require after tg.grid: the host checks it before the launch")
+    if current().block is not current().entry:
+        fail(KernelError, "tg.require under a run-time 'if': require 'not condition or requirement' instead")
     if isinstance(condition, Tile) or (isinstance(condition, Scalar) and condition.dtype is not i1):
         fail(KernelError, f"tg.require of a {describe(condition)}: it takes a truth value")
     if isinstance(condition, Scalar):

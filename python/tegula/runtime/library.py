@@ -142,7 +142,7 @@ class Library:
 
     def _diagnostic(self, handle: int) -> Diagnostic:
         dll = self.dll
-        sites = [
+        sites: list[Any] = [
             dll.tegula_diagnostic_site(handle, i) for i in range(dll.tegula_diagnostic_site_count(handle))
         ]
         notes = [
