@@ -135,7 +135,11 @@ public:
               ConfigurePassManager configure)
       : options(options), diagnostics(diagnostics), configure(configure),
         context(makeRegistry(), MLIRContext::Threading::DISABLED),
-        capture(&context, diagnostics) {}
+        capture(&context, diagnostics) {
+    // A whole kernel in a note helps a compiler engineer; the flag of tools turns it on.
+    if (!configure)
+      context.printOpOnDiagnostic(false);
+  }
 
   bool parse(StringRef text, StringRef fileName);
   /// MLIR's passes up to `level`.
