@@ -73,6 +73,9 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target
   // Streams split on what is linear in their position, which decomposition hides.
   pm.addPass(createSplitStreamsPass());
   pm.addPass(createCanonicalizerPass());
+  pm.addPass(createHoistLoadsPass());
+  // Policies are set on structured ops and carried onto what these are made of.
+  pm.addPass(createSetExpPolicyPass());
   pm.addPass(createTegulaDecomposePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

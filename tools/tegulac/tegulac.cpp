@@ -267,6 +267,7 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
                    Diagnostics &diagnostics) {
   bool isArtifact = text.starts_with("TEGULA\n");
   std::string level = line.level;
+  std::string name = line.input == "-" ? "<stdin>" : line.input.getValue();
   if (level.empty() && !line.run)
     level = "artifact";
   if (isArtifact && !level.empty() && level != "artifact")
@@ -277,7 +278,7 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
       return fail("unknown --emit '" + level +
                   "': expected tegula, sched, loops, llvm, asm, obj, shared or artifact");
     std::optional<std::string> made =
-        emit(text, line.input, *wanted, options, diagnostics, configure);
+        emit(text, name, *wanted, options, diagnostics, configure);
     if (!made)
       return 1;
     if (int status = level == "shared" ? linkShared(*made, line.output)
@@ -290,7 +291,7 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
   if (isArtifact)
     artifact = Artifact::deserialize(text.data(), text.size(), diagnostics);
   else
-    artifact = compile(text, line.input, options, diagnostics, configure);
+    artifact = compile(text, name, options, diagnostics, configure);
   if (!artifact)
     return 1;
   if (level == "artifact") {

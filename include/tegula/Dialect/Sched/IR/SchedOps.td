@@ -195,9 +195,12 @@ def Sched_MapOp : Sched_Op<"map", [
     }
     ```
   }];
+  // A map that writes no buffer is pure, whatever it reads; one that does is never dead.
   let arguments = (ins DenseI64ArrayAttr:$domain,
-                       Variadic<AnyTypeOf<[Tegula_Tile, Sched_BufType]>>:$ins,
-                       Variadic<Sched_BufType>:$outs, OptionalAttr<StrAttr>:$label);
+                       Arg<Variadic<AnyTypeOf<[Tegula_Tile, Sched_BufType]>>, "what it reads",
+                           [MemRead]>:$ins,
+                       Arg<Variadic<Sched_BufType>, "where results go", [MemWrite]>:$outs,
+                       OptionalAttr<StrAttr>:$label);
   let results = (outs Variadic<Tegula_Tile>:$results);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
