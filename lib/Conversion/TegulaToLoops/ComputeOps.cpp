@@ -82,20 +82,11 @@ static Value narrowSum(LoopBuilder &b, Value sum, Type elem) {
   return narrow ? b.convertFloat(sum, narrow) : sum;
 }
 
-/// NumPy counts where i1 is added, i1 itself would wrap: neither is meant.
-static LogicalResult checkCombine(Operation *op, Combine kind, Type elem) {
-  if (kind == Combine::add && elem.isInteger(1))
-    return op->emitOpError("adds elements of type i1: convert them to the type that counts");
-  return success();
-}
-
 /// result[..] = x[.., 0] + x[.., 1] + ..., 16-bit floats in f32 and rounded once
 LogicalResult loops::lower(ReduceOp op, Lowering &lowering) {
   LoopBuilder &b = lowering.builder();
   RankedTensorType from = op.getX().getType(), to = op.getResult().getType();
   Type elem = to.getElementType();
-  if (failed(checkCombine(op, op.getKind(), elem)))
-    return failure();
   int64_t axis = op.getAxis();
   Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
   b.nest(to.getShape(), [&](ValueRange i) {
@@ -111,11 +102,8 @@ LogicalResult loops::lower(ReduceOp op, Lowering &lowering) {
 
 /// Whether `value` replaces `best` as the maximum so far: it is greater, or the first NaN.
 static Value isAbove(LoopBuilder &b, Value value, Value best) {
-  Type type = value.getType();
-  if (isa<IntegerType>(type)) {
-    auto greater = type.isInteger(1) ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt;
-    return arith::CmpIOp::create(b, greater, value, best);
-  }
+  if (isa<IntegerType>(value.getType()))
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, value, best);
   Value greater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, value, best);
   Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
   Value bestIsNumber = arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, best, best);
@@ -146,11 +134,9 @@ LogicalResult loops::lower(ArgMaxOp op, Lowering &lowering) {
 
 /// for k: sum += x[.., k]; result[.., k] = sum, with k from the end if `reverse`, and
 /// the sum before the addition if `exclusive`
-LogicalResult loops::writeScan(Operation *op, LoopBuilder &b, Scan scan, Value x, Value result) {
+void loops::writeScan(LoopBuilder &b, Scan scan, Value x, Value result) {
   auto type = cast<MemRefType>(x.getType());
   Type elem = type.getElementType();
-  if (failed(checkCombine(op, scan.kind, elem)))
-    return failure();
   int64_t extent = type.getDimSize(scan.axis);
   SmallVector<int64_t> others(type.getShape());
   others.erase(others.begin() + scan.axis);
@@ -164,14 +150,14 @@ LogicalResult loops::writeScan(Operation *op, LoopBuilder &b, Scan scan, Value x
       return SmallVector<Value>{total};
     });
   });
-  return success();
 }
 
 LogicalResult loops::lower(ScanOp op, Lowering &lowering) {
   Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
   Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(),
             op.getExclusive()};
-  return writeScan(op, lowering.builder(), scan, x, result);
+  writeScan(lowering.builder(), scan, x, result);
+  return success();
 }
 
 //===----------------------------------------------------------------------===//

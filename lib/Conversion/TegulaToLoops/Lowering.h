@@ -78,7 +78,7 @@ public:
   Value add(Value a, Value b);
   Value sub(Value a, Value b);
   Value mul(Value a, Value b);
-  /// NaN-propagating on floats, signed on integers, or/and on i1.
+  /// NaN-propagating on floats, signed on integers.
   Value maximum(Value a, Value b);
   Value minimum(Value a, Value b);
   Value combine(Combine kind, Value a, Value b);
@@ -177,7 +177,7 @@ struct Scan {
   int64_t axis;
   bool reverse, exclusive;
 };
-LogicalResult writeScan(Operation *op, LoopBuilder &b, Scan scan, Value x, Value result);
+void writeScan(LoopBuilder &b, Scan scan, Value x, Value result);
 void writeArgMax(LoopBuilder &b, Value x, Value result, int64_t axis);
 void writeReshape(LoopBuilder &b, Value x, Value result);
 

@@ -285,16 +285,12 @@ Value LoopBuilder::mul(Value a, Value b) {
 Value LoopBuilder::maximum(Value a, Value b) {
   if (isa<FloatType>(a.getType()))
     return arith::MaximumFOp::create(*this, a, b);
-  if (a.getType().isInteger(1))
-    return arith::OrIOp::create(*this, a, b);
   return arith::MaxSIOp::create(*this, a, b);
 }
 
 Value LoopBuilder::minimum(Value a, Value b) {
   if (isa<FloatType>(a.getType()))
     return arith::MinimumFOp::create(*this, a, b);
-  if (a.getType().isInteger(1))
-    return arith::AndIOp::create(*this, a, b);
   return arith::MinSIOp::create(*this, a, b);
 }
 
@@ -317,8 +313,6 @@ Value LoopBuilder::neutral(Combine kind, Type type) {
   if (auto elem = dyn_cast<FloatType>(type))
     return constant(
         FloatAttr::get(elem, APFloat::getInf(elem.getFloatSemantics(), /*Negative=*/isMax)));
-  if (type.isInteger(1))
-    return number(type, isMax ? 0 : 1);
   unsigned width = type.getIntOrFloatBitWidth();
   return constant(IntegerAttr::get(type, isMax ? APInt::getSignedMinValue(width)
                                                : APInt::getSignedMaxValue(width)));

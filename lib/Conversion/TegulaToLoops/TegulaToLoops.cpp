@@ -317,7 +317,9 @@ LogicalResult Lowering::lowerOp(Operation *op) {
     return lowerMap(map);
   if (OpTrait::hasElementwiseMappableTraits(op))
     return lowerElementwise(op);
-  if (!touchesTiles(op) && !isa<Exp2Op>(op))
+  auto exp2 = dyn_cast<Exp2Op>(op);
+  bool isScalarExp2 = exp2 && isa<FloatType>(exp2.getType());
+  if (!touchesTiles(op) && !isScalarExp2)
     return lowerRegions(op);
   b.setInsertionPoint(op);
   b.setLoc(op->getLoc());

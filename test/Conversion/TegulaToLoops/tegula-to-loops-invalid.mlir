@@ -40,19 +40,6 @@ tegula.kernel @slice(in %x: memref<?xf32>, out %y: memref<?xf32>, %n: index) {
 
 // -----
 
-tegula.kernel @count(in %x: memref<?xi1>, out %y: memref<i1>, %n: index) {
-  tegula.grid (%i) to (%n) step (4) {
-    %t = tegula.load %x[%i] : memref<?xi1> -> tensor<8xi1>
-    // expected-error @+1 {{adds elements of type i1: convert them to the type that counts}}
-    %u = tegula.reduce add %t axis 0 : tensor<8xi1> -> tensor<i1>
-    tegula.store %u, %y[] : tensor<i1>, memref<i1>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
 tegula.kernel @f8(in %x: memref<?xf8E4M3FN>, out %y: memref<?xf32>, %n: index) {
   tegula.grid (%i) to (%n) step (4) {
     // expected-error @+1 {{computes with elements of type 'f8E4M3FN', which plain loops do not support}}
