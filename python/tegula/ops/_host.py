@@ -1,38 +1,91 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What the host side of operators shares: looking at arguments, making results of their kind."""
+"""What the host side of operators shares: looking at arguments, making results of their kind.
+
+An operator looks at dtypes and shapes only, to name what does not fit and to size its results; the
+kernel's own binding looks at addresses, strides and alignment.
+"""
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from tegula._frontend.arrays import Array, describe, numpy_dtype
+from tegula._frontend.arrays import describe, numpy_dtype
 from tegula.errors import LaunchError
-from tegula.language.dtypes import DType
+from tegula.language.dtypes import BY_NAME, DType
 
 
-def argument(op: str, name: str, value: Any) -> Array:
-    """Describes an array argument; refuses what the operator cannot take, by name."""
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An array argument of an operator."""
+
+    value: Any
+    dtype: DType
+    shape: tuple[int, ...]
+    framework: str  # "numpy" or "torch"
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Strides in elements."""
+        if self.framework == "torch":
+            return tuple(self.value.stride())
+        return tuple(s // self.value.itemsize for s in self.value.strides)
+
+
+@functools.cache
+def _numpy_dtypes() -> dict[np.dtype[Any], DType]:
+    """Dtypes by NumPy's; a constant, made at the first call because bf16 may need another package."""
+    names = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "i1": np.bool_, "i32": np.int32, "i64": np.int64}
+    found = {np.dtype(kind): BY_NAME[name] for name, kind in names.items()}
     try:
+        found[numpy_dtype(BY_NAME["bf16"])] = BY_NAME["bf16"]
+    except ImportError:  # without ml_dtypes no NumPy array holds bf16
+        pass
+    return found
+
+
+@functools.cache
+def _torch_dtypes() -> dict[Any, DType]:
+    """Dtypes by PyTorch's; a constant, made once PyTorch is loaded."""
+    torch = sys.modules["torch"]
+    names = {"f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i1": "bool", "i64": "int64"}
+    return {getattr(torch, kind): BY_NAME[name] for name, kind in names.items()}
+
+
+def argument(op: str, name: str, value: Any) -> Argument:
+    """Looks at an array argument; refuses what the operator cannot take, by name."""
+    if type(value) is np.ndarray:
+        dtype = _numpy_dtypes().get(value.dtype)
+        if dtype is not None:
+            return Argument(value, dtype, value.shape, "numpy")
+    torch: Any = sys.modules.get("torch")
+    tensor: Any = value
+    if torch is not None and isinstance(tensor, torch.Tensor):
+        if tensor.requires_grad and torch.is_grad_enabled():
+            raise LaunchError(
+                f"{op}: '{name}' requires grad, and {op} has no backward yet: call it under torch.no_grad(), "
+                f"or pass {name}.detach()"
+            )
+        dtype = _torch_dtypes().get(tensor.dtype)
+        if dtype is not None and tensor.is_cpu and tensor.layout is torch.strided:
+            return Argument(tensor, dtype, tuple(tensor.shape), "torch")
+    try:  # another dtype, device or kind: the front end says what is wrong, or takes it
         array = describe(value, name)
     except LaunchError as e:
         raise LaunchError(f"{op}: {e.message}") from None
     if array.framework not in ("numpy", "torch"):
         raise LaunchError(f"{op}: '{name}' is {type(value).__name__}: it takes a NumPy array or a torch tensor")
-    if array.needs_grad and sys.modules["torch"].is_grad_enabled():
-        raise LaunchError(
-            f"{op}: '{name}' requires grad, and {op} has no backward yet: call it under torch.no_grad(), "
-            f"or pass {name}.detach()"
-        )
-    return array
+    return Argument(value, array.dtype, array.shape, array.framework)
 
 
-def floating(op: str, name: str, value: Any, rank: str, axes: int) -> Array:
+def floating(op: str, name: str, value: Any, rank: str, axes: int) -> Argument:
     """An argument of floats with at least (or exactly, where `rank` names them) some axes."""
     array = argument(op, name, value)
     exact = "[" in rank
@@ -43,7 +96,7 @@ def floating(op: str, name: str, value: Any, rank: str, axes: int) -> Array:
     return array
 
 
-def same(op: str, first: tuple[str, Array], *others: tuple[str, Array]) -> None:
+def same(op: str, first: tuple[str, Argument], *others: tuple[str, Argument]) -> None:
     """All arguments have one dtype, and come from one library."""
     name, model = first
     for other, array in others:
@@ -53,7 +106,7 @@ def same(op: str, first: tuple[str, Array], *others: tuple[str, Array]) -> None:
             raise LaunchError(f"{op}: '{other}' is a {array.framework} array, '{name}' a {model.framework} one")
 
 
-def parameter(op: str, name: str, value: Any, model: Array, accumulator: DType, shape: tuple[int, ...]) -> None:
+def parameter(op: str, name: str, value: Any, model: Argument, accumulator: DType, shape: tuple[int, ...]) -> None:
     """A weight or bias: of the input's dtype or what sums are kept in, of one shape, of one library."""
     array = argument(op, name, value)
     if array.framework != model.framework:
@@ -65,10 +118,11 @@ def parameter(op: str, name: str, value: Any, model: Array, accumulator: DType, 
         raise LaunchError(f"{op}: '{name}' has shape {list(array.shape)}, expected {list(shape)}")
 
 
-def empty(model: Array, shape: Sequence[int], dtype: DType) -> Any:
+def empty(model: Argument, shape: Sequence[int], dtype: DType) -> Any:
     """An uninitialised result of the input's kind."""
     if model.framework == "numpy":
-        return np.empty(tuple(shape), numpy_dtype(dtype))
+        return np.empty(shape, model.value.dtype if dtype is model.dtype else numpy_dtype(dtype))
     torch = sys.modules["torch"]
-    names = {"f64": torch.float64, "f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
-    return torch.empty(tuple(shape), dtype=names[dtype.name])
+    if dtype is model.dtype:
+        return torch.empty(shape, dtype=model.value.dtype)
+    return torch.empty(shape, dtype=torch.float64 if dtype.name == "f64" else torch.float32)

@@ -23,7 +23,7 @@ import tegula as tg
 from tegula import A, In, Opt, Out, T, Tile, U, fn, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
-from tegula.ops._host import Array, empty, floating, parameter, same
+from tegula.ops._host import Argument, empty, floating, parameter, same
 
 
 def identity(x: Tile) -> Tile:
@@ -154,7 +154,7 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
     return c
 
 
-def _four_axes(a: Any, b: Any, c: Any, x: Array, y: Array, batch: tuple[int, ...]) -> tuple[Any, Any, Any]:
+def _four_axes(a: Any, b: Any, c: Any, x: Argument, y: Argument, batch: tuple[int, ...]) -> tuple[Any, Any, Any]:
     """The operands with two batch axes. One matrix b for all of a is one product with more rows."""
     (M, K), N = x.shape[-2:], y.shape[-1]
     if len(y.shape) == 2 and _rows_are_even(x):
@@ -176,7 +176,7 @@ def _expand(x: Any, shape: tuple[int, ...]) -> Any:
     return x.expand(shape)
 
 
-def _rows_are_even(x: Array) -> bool:
+def _rows_are_even(x: Argument) -> bool:
     """Whether the rows of all batches are one sequence of equal steps."""
     step = x.strides[-2] * x.shape[-2]
     for n, s in zip(reversed(x.shape[:-2]), reversed(x.strides[:-2]), strict=True):

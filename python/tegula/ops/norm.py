@@ -19,7 +19,7 @@ import tegula as tg
 from tegula import A, In, Opt, Out, Span, T, Tile, U, View, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
-from tegula.ops._host import Array, empty, floating, parameter
+from tegula.ops._host import Argument, empty, floating, parameter
 
 
 def row_of(n: int) -> Span:
@@ -118,7 +118,7 @@ def rms_norm(x: Any, weight: Any = None, *, eps: float = 1e-6) -> Any:
     return y
 
 
-def _rows(x: Any, array: Array) -> tuple[Any, Any, Any]:
+def _rows(x: Any, array: Argument) -> tuple[Any, Any, Any]:
     """x as rows, the result, and the result as rows."""
     h = array.shape[-1]
     y = empty(array, array.shape, array.dtype)
