@@ -267,7 +267,7 @@ def absolute(x: Any) -> Any:
         return record("math.absf", [x], x.dtype)
     if x.dtype is i1 or x.dtype.kind is Kind.UINT:
         fail(DTypeError, f"abs of a {describe(x)}")
-    return record("math.absi", [x], x.dtype)
+    return maximum(x, negate(x))
 
 
 def maximum(x: Any, y: Any) -> Any:
