@@ -31,9 +31,12 @@ LN2 = math.log(2.0)
 LOG2E = 1 / LN2
 LOG2E_LO = LOG2E - float(np.float32(LOG2E))
 LN2_HI = math.floor(LN2 * 2**16) / 2**16
+ERF_SLOPE = 2 / math.sqrt(math.pi)
+ERF_SLOPE_LO = ERF_SLOPE - float(np.float32(ERF_SLOPE))
 CONSTANTS = (
     ("kLog2e", "log2(e)", LOG2E),
     ("kLog2eLo", "What log2(e), rounded to f32, lacks", LOG2E_LO),
+    ("kErfSlopeLo", "What the slope of erf at 0, rounded to f32, lacks", ERF_SLOPE_LO),
     ("kLn2Hi", "ln(2) cut to 16 bits: whole multiples are exact", LN2_HI),
     ("kLn2Lo", "What kLn2Hi lacks", LN2 - LN2_HI),
 )
@@ -59,42 +62,42 @@ class Fit:
 
 def remez(target: F64, weight: F64, basis: F64) -> F64:
     """Coefficients c that minimise max |weight (target - basis c)| over the grid."""
-    points, count = basis.shape
+    points, count = len(target), len(basis[0])
     # Start where the weight is: a point of almost no weight would ask for a wild polynomial.
     share = np.cumsum(weight) / np.sum(weight)
     quantiles = (1 - np.cos(np.pi * (np.arange(count + 1) + 0.5) / (count + 1))) / 2
-    rows = np.searchsorted(share, quantiles)
-    coefficients = np.zeros(count)
+    rows = [int(np.argmax(share >= q)) for q in quantiles]
+    coefficients: F64 = np.zeros(count)
     for _ in range(60):
-        system = np.column_stack([basis[rows], (-1.0) ** np.arange(count + 1) / weight[rows]])
-        solution = np.linalg.solve(system, target[rows])
-        coefficients, level = solution[:count], abs(solution[count])
+        signs = np.array([(-1.0) ** k for k in range(count + 1)])
+        solution = np.linalg.solve(np.column_stack([basis[rows], signs / weight[rows]]), target[rows])
+        coefficients, level = solution[:count].astype(np.float64), abs(float(solution[count]))
         error = weight * (target - basis @ coefficients)
         # The extremum of each stretch of one sign; of too many, the smallest go: alone at an
         # end, inside together with a neighbour, so that signs still alternate.
-        edges = np.flatnonzero(np.diff(np.sign(error)) != 0) + 1
-        stretches = np.split(np.arange(points), edges)
-        peaks = np.array([s[np.argmax(np.abs(error[s]))] for s in stretches])
+        edges = [0, *(k for k in range(1, points) if error[k - 1] * error[k] < 0), points]
+        peaks = [a + int(np.argmax(np.abs(error[a:b]))) for a, b in zip(edges, edges[1:], strict=False)]
         while len(peaks) > count + 1:
-            size = np.abs(error[peaks])
-            least = int(np.argmin(size))
+            size = [abs(float(error[k])) for k in peaks]
+            least = size.index(min(size))
             if len(peaks) == count + 2 or least in (0, len(peaks) - 1):
-                peaks = peaks[1:] if size[0] < size[-1] else peaks[:-1]
+                del peaks[0 if size[0] < size[-1] else -1]
             else:
-                other = least + 1 if size[least + 1] < size[least - 1] else least - 1
-                peaks = np.delete(peaks, [least, other])
+                first = least if size[least + 1] < size[least - 1] else least - 1
+                del peaks[first : first + 2]
         if len(peaks) < count + 1:
             raise ArithmeticError(f"{len(peaks)} extrema for {count} coefficients")
         rows = peaks
-        if np.max(np.abs(error)) <= level * (1 + 1e-9):
+        if float(np.max(np.abs(error))) <= level * (1 + 1e-9):
             break
     return coefficients
 
 
 def grid(fit: Fit) -> F64:
     """Points of [lo, hi], denser at the ends; 0 itself would divide by 0 in some targets."""
-    x = (fit.lo + fit.hi) / 2 - (fit.hi - fit.lo) / 2 * np.cos(np.pi * np.linspace(0, 1, 8001))
-    return x[np.abs(x) > 1e-6]
+    middle, half = (fit.lo + fit.hi) / 2, (fit.hi - fit.lo) / 2
+    points = [middle - half * math.cos(math.pi * k / 8000) for k in range(8001)]
+    return np.array([x for x in points if abs(x) > 1e-6])
 
 
 def solve(fit: Fit) -> tuple[tuple[float, ...], float]:
@@ -150,9 +153,14 @@ def fits() -> tuple[Fit, ...]:
             sqrt_lo, sqrt_hi, 9, (LOG2E,),
         ),
         Fit(
-            "kErf", "-log(1 - erf(x)) / x on [0, 4], weighed for erf",
-            lambda x: -np.log(erfc(x)) / x, lambda x: x * erfc(x) / erf(x),
-            1e-3, 4.0, 8,
+            "kErf",
+            "-log(1 - erf(x)) / x - kErfSlopeLo on [0, 4], weighed for erf",
+            lambda x: -np.log(erfc(x)) / x - ERF_SLOPE_LO,
+            lambda x: x * erfc(x) / erf(x),
+            1e-3,
+            4.0,
+            8,
+            (ERF_SLOPE,),
         ),
         Fit(
             "kSin", "(sin(x) - x) / x^3 in terms of x^2, |x| <= pi/4",

@@ -175,15 +175,12 @@ Value Expander::narrow(Emitter &e, Value x, Type element, bool exact) {
 
 void Expander::eraseUnused() {
   for (auto [result, bits] : llvm::reverse(roundedBits)) {
-    SmallVector<Operation *> dead = {result.getDefiningOp()};
-    while (!dead.empty()) {
-      Operation *op = dead.pop_back_val();
-      if (!isOpTriviallyDead(op))
-        continue;
-      for (Value operand : op->getOperands())
-        if (Operation *source = operand.getDefiningOp(); source && operand.hasOneUse())
-          dead.push_back(source);
+    // bits -> shrui -> trunci -> bitcast: the reverse of what `narrow` emits.
+    Operation *op = result.getDefiningOp();
+    while (op && op->use_empty() && op != bits.getDefiningOp()) {
+      Operation *source = op->getOperand(0).getDefiningOp();
       rewriter.eraseOp(op);
+      op = source;
     }
   }
 }

@@ -124,12 +124,15 @@ Value vectormath::expandTanh(Emitter &e, Value x) {
 /// |erf(x)| = 1 - e^(-a Q(a)), a = |x|, with Q a polynomial: near 0 the difference is
 /// formed without cancellation, far away it forgives Q's error. 1 from a = 4 on.
 Value vectormath::expandErf(Emitter &e, Value x) {
-  // Working on -a saves a negation: odd coefficients change sign instead.
+  // Working on -a saves a negation: odd coefficients change sign instead. The first
+  // coefficient is multiplied in last, and exactly: it decides the error near 0.
   Value minusA = e.atLeast(e.f32(-4), e.neg(e.abs(x)));
   SmallVector<float> coefficients(std::begin(kErf), std::end(kErf));
   for (size_t i = 1; i < coefficients.size(); i += 2)
     coefficients[i] = -coefficients[i];
-  Value exponent = e.mul(minusA, e.polynomial(coefficients, minusA));
+  coefficients[0] = kErfSlopeLo;
+  Value rest = e.mul(minusA, e.polynomial(coefficients, minusA));
+  Value exponent = e.fma(minusA, e.f32(kErf[0]), rest);
   auto [power, q] = splitExpM1(e, exponent, 0);
   return e.copySign(e.fma(q, power, e.sub(power, e.f32(1))), x);
 }
