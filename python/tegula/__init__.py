@@ -7,6 +7,7 @@ from tegula._frontend.arrays import Spec
 from tegula._frontend.dispatch import threads
 from tegula._frontend.kernel import Kernel, kernel
 from tegula._frontend.program import Program, empty, empty_like, program, save
+from tegula._frontend.trace import no_construct
 from tegula.errors import TegulaError
 from tegula.language.annotations import In, InOut, Opt, Out, const, fn, tile, views
 from tegula.language.control import (
@@ -82,6 +83,16 @@ from tegula.language.structured import (
     softmax_update,
 )
 from tegula.language.values import Cx, Scalar, State, Tile, View
+
+
+def __getattr__(name: str) -> object:
+    """`tg.ops` and `tg.testing` on first use; for anything else, an error at the author's line."""
+    if name in ("ops", "testing"):
+        from importlib import import_module
+
+        return import_module(f"tegula.{name}")
+    raise no_construct(name, __all__)
+
 
 __all__ = [
     "A", "abs", "acc", "argmax", "barrier", "bf16", "bitcast", "butterfly", "cast", "cdiv", "concat", "const",

@@ -18,6 +18,8 @@ from typing import Annotated as Out
 from typing import Any, Generic, Literal, ParamSpec, Self, TypeAlias, TypeVar, dataclass_transform, overload
 from typing import Optional as Opt
 
+from tegula import ops as ops
+from tegula import testing as testing
 from tegula._frontend.signature import Signature
 from tegula.errors import TegulaError as TegulaError
 from tegula.language.dtypes import DType as DType

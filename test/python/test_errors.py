@@ -796,6 +796,12 @@ def member_of_span(x: X, y: Y, *, B: tile = 4):
     m.stop  # <-
 
 
+@wrong(MemberError, "tegula has no 'softmax_updat': did you mean 'softmax_update'?")
+def misspelt(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.softmax_updat(tg.load(x, (m,)))  # <-
+
+
 # ---- not in this version
 
 

@@ -230,6 +230,17 @@ def no_member(what: str, name: str) -> MemberError:
     return MemberError(f"a {what} has no member '{name}'", sites(places()))
 
 
+def no_construct(name: str, names: Sequence[str]) -> AttributeError:
+    """The error for `tg.name`, with the name that was perhaps meant."""
+    if name.startswith("__") or _CURRENT.get() is None:
+        return AttributeError(f"module 'tegula' has no attribute '{name}'", name=name)
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, names, 1)
+    hint = f": did you mean '{close[0]}'?" if close else ""
+    return MemberError(f"tegula has no '{name}'{hint}", sites(places()))
+
+
 def fail(cls: type[TegulaError], message: str, *notes: Note) -> NoReturn:
     """Raises `error(…)`."""
     raise error(cls, message, *notes)
