@@ -126,7 +126,7 @@ def views(cls: type) -> type:
 
     scope = dict(vars(sys.modules[cls.__module__])) if cls.__module__ in sys.modules else {}
     group: dict[str, ViewSpec] = {}
-    for name, annotation in cls.__dict__.get("__annotations__", {}).items():
+    for name, annotation in cls.__annotations__.items():
         spec = evaluate(annotation, scope)
         if not isinstance(spec, ViewSpec):
             raise KernelError(f"'{name}' of @tg.views class {cls.__name__} is not annotated with a view")

@@ -149,7 +149,7 @@ class Library:
             dll.tegula_diagnostic_note(handle, i) for i in range(dll.tegula_diagnostic_note_count(handle))
         ]
         return Diagnostic(
-            SEVERITIES[dll.tegula_diagnostic_severity(handle)],
+            SEVERITIES[int(dll.tegula_diagnostic_severity(handle))],
             dll.tegula_diagnostic_message(handle).decode(errors="replace"),
             tuple(
                 Position(s.file.decode(errors="replace"), s.line, s.column, s.end_line, s.end_column)
