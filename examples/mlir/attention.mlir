@@ -5,8 +5,8 @@
 // Causal attention over bf16 heads of 64, the listing of the language page word for word; `right` is 0
 // for plain causal attention. Shapes: q [B, H, M, 64], k and v [B, HK, N, 64], o like q, lse [B, H, M].
 //
-//   tegulac attention.mlir --target=native --run --bind B=1,H=2,HK=1,M=100,N=130 \
-//     --input scale=0.125 --input right=0 -o o=o.npy
+//   tegulac attention.mlir --run --bind q=1x2x100x64,k=1x1x130x64,v=1x1x130x64,o=1x2x100x64 \
+//     --bind lse=1x2x100,scale=0.125,right=0 --output o=o.npy
 
 !qv = memref<?x?x?x64xbf16, strided<[?, ?, ?, 1], offset: ?>>
 !rv = memref<?x64xbf16, strided<[?, 1], offset: ?>>

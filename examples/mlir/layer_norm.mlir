@@ -5,7 +5,7 @@
 // y = (x - mean) / √(var + eps) · weight + bias over rows of 384 bf16 numbers: x and y [R, 384], weight
 // and bias [384] in f32. An instance owns 8 rows; sums are in f32 and over centred values.
 //
-//   tegulac layer_norm.mlir --target=native --run --bind R=50 --input eps=1e-5 -o y=y.npy
+//   tegulac layer_norm.mlir --run --bind x=50x384,y=50x384,eps=1e-5 --output y=y.npy
 
 !xv = memref<?x384xbf16, strided<[?, 1], offset: ?>>
 !wv = memref<384xf32, strided<[1], offset: ?>>

@@ -7,7 +7,7 @@
 // An instance of the grid owns a 128 × 128 tile of c and streams K in steps of 64. Nothing is padded
 // in memory: loads give 0 beyond a view, and stores drop what lies there.
 //
-//   tegulac matmul.mlir --target=native --run --bind M=300,N=200,K=257 -o c=c.npy
+//   tegulac matmul.mlir --run --bind a=300x257,b=257x200,bias=200,c=300x200 --output c=c.npy
 
 !mv = memref<?x?xf32, strided<[?, 1], offset: ?>>
 !vv = memref<?xf32, strided<[1], offset: ?>>

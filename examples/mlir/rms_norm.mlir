@@ -7,7 +7,7 @@
 // 1000 is no multiple of a vector: the tile has 1024 columns, the last 24 load as 0, add nothing to the
 // sum, and are not stored.
 //
-//   tegulac rms_norm.mlir --target=native --run --bind R=50 --input eps=1e-6 -o y=y.npy
+//   tegulac rms_norm.mlir --run --bind x=50x1000,y=50x1000,eps=1e-6 --output y=y.npy
 
 !xv = memref<?x1000xf32, strided<[?, 1], offset: ?>>
 !wv = memref<1000xf32, strided<[1], offset: ?>>

@@ -1,0 +1,111 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The kernels under examples/mlir, run by tegulac, against the formulas of the operators."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+import subprocess
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+from tegula.testing import check, oracles
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples" / "mlir"
+BF16 = ml_dtypes.bfloat16
+
+
+@pytest.fixture(scope="session")
+def tegulac() -> str:
+    """What a build of this checkout has made."""
+    for build in ("release", "dev"):
+        path = ROOT / "build" / build / "bin" / "tegulac"
+        if path.exists():
+            return str(path)
+    pytest.skip("tegulac is not built")
+
+
+class Runner:
+    """A kernel of a file as a function of arrays; 16-bit floats travel as f32."""
+
+    def __init__(self, tegulac: str, folder: pathlib.Path, path: str) -> None:
+        self.tegulac, self.folder, self.path = tegulac, folder, path
+
+    def __call__(self, name: str, outputs: dict[str, tuple[tuple[int, ...], Any]], **inputs: Any) -> tuple[Any, ...]:
+        command = [self.tegulac, str(EXAMPLES / f"{name}.mlir"), "--run", f"--path={self.path}"]
+        for key, value in inputs.items():
+            if isinstance(value, np.ndarray):
+                np.save(self.folder / f"{key}.npy", value.astype(np.float32))
+                command.append(f"--input={key}={self.folder / key}.npy")
+            else:
+                command.append(f"--bind={key}={value}")
+        for key, (shape, _) in outputs.items():
+            command += [f"--bind={key}=" + "x".join(map(str, shape)), f"--output={key}={self.folder / key}.npy"]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode == 0, ran.stderr
+        return tuple(np.load(self.folder / f"{key}.npy").astype(dtype) for key, (_, dtype) in outputs.items())
+
+
+@pytest.fixture(params=["loops"])
+def run(request: pytest.FixtureRequest, tegulac: str, tmp_path: pathlib.Path) -> Runner:
+    """One path through the compiler."""
+    return Runner(tegulac, tmp_path, request.param)
+
+
+def test_attention(run: Runner) -> None:
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal(s).astype(BF16) for s in ((2, 4, 100, 64), (2, 2, 170, 64), (2, 2, 170, 64)))
+    outputs = {"o": (q.shape, BF16), "lse": (q.shape[:3], np.float32)}
+
+    def op(**inputs: Any) -> Any:
+        return run("attention", outputs, **inputs, scale=0.125, right=0)
+
+    check(op, lambda **x: oracles.attention(**x, causal=True, return_lse=True), {"q": q, "k": k, "v": v}, seed=1)
+
+
+def test_matmul(run: Runner) -> None:
+    rng = np.random.default_rng(1)
+    a, b, bias = (rng.standard_normal(s).astype(np.float32) for s in ((150, 257), (257, 200), 200))
+
+    def op(**inputs: Any) -> Any:
+        return run("matmul", {"c": ((150, 200), np.float32)}, **inputs)
+
+    check(op, lambda **x: oracles.matmul(**x, activation="gelu"), {"a": a, "b": b, "bias": bias}, seed=1)
+
+
+def test_layer_norm(run: Runner) -> None:
+    rng = np.random.default_rng(2)
+    x = (rng.standard_normal((50, 384)) * 2 + 1).astype(BF16)
+    weight, bias = rng.standard_normal((2, 384)).astype(np.float32)
+
+    def op(**inputs: Any) -> Any:
+        return run("layer_norm", {"y": (x.shape, BF16)}, **inputs, eps=1e-5)
+
+    check(op, oracles.layer_norm, {"x": x, "weight": weight, "bias": bias}, seed=1)
+
+
+def test_rms_norm(run: Runner) -> None:
+    rng = np.random.default_rng(3)
+    x, weight = rng.standard_normal((50, 1000)).astype(np.float32), rng.standard_normal(1000).astype(np.float32)
+
+    def op(**inputs: Any) -> Any:
+        return run("rms_norm", {"y": (x.shape, np.float32)}, **inputs, eps=1e-6)
+
+    check(op, oracles.rms_norm, {"x": x, "weight": weight}, seed=1)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.mlir")), ids=lambda f: f.stem)
+def test_the_command_in_the_file_works(file: pathlib.Path, tegulac: str, tmp_path: pathlib.Path) -> None:
+    found = re.search(r"^//   (tegulac .*(?:\n//     .*)*)", file.read_text(), re.MULTILINE)
+    assert found, "the file says how to run it"
+    command = shlex.split(found.group(1).replace("\\\n//", ""))
+    command = [tegulac, str(file), "--path=loops", *command[2:]]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert list(tmp_path.glob("*.npy"))
