@@ -1,193 +1,175 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""`python -m tegula FILE.py`: the MLIR text of a kernel, as `tegulac` reads it.
+"""`python -m tegula FILE.py`: a kernel of a file as MLIR text. `tegulac` reads `.py` files with it.
 
-Arrays are described by bindings: a dtype variable (`T=bf16`, default f32), the size of a named axis
-(`D=64`, the default of all), the sizes of an argument (`q=2x4x100x64`), the value of a scalar
-(`scale=0.5`), of a `tile` or `const` parameter (`BM=64`). Optional arguments are present if they
-are bound. The first line repeats the arguments for `tegulac --run`: `// tegulac: q=2x4x100x64 scale=0.5`.
+No arrays are needed: `--bind` says what a call would have said. `D=64` is the size of the axes named
+D, `T=bf16` a dtype variable, `bias=2x64` the sizes of a view (an optional one is absent otherwise),
+`scale=0.5` a scalar, `BM=32` a tile size. Axes default to 64, dtype variables to f32, floats to 1,
+other scalars to 0. The first lines of the text repeat sizes and scalars for whoever runs it.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import importlib.util
+import runpy
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from tegula._frontend.arrays import Spec
 from tegula._frontend.kernel import Kernel
-from tegula._frontend.signature import bind
-from tegula.errors import LaunchError, TegulaError
-from tegula.language.annotations import ScalarSpec, Static, ViewSpec, group_of
-from tegula.language.dtypes import BY_NAME, DType, DTypeLike, acc_of, f32
+from tegula._frontend.signature import REQUIRED, Parameter
+from tegula.errors import TegulaError
+from tegula.language.annotations import ScalarSpec, Static, ViewSpec
+from tegula.language.dtypes import BY_NAME, DType, DTypeVar, acc_of, f32
 
-_DEFAULT_SIZE = 64
-
-
-def _load(path: Path) -> ModuleType:
-    """Runs a file as a module of its own, beside whose folder it imports."""
-    spec = importlib.util.spec_from_file_location(f"tegula_file_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise LaunchError(f"{path}: no Python file")
-    sys.path.insert(0, str(path.resolve().parent))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+DEFAULT_SIZE = 64
 
 
-def _choose(module: ModuleType, path: Path, name: str | None) -> Kernel:
-    kernels = {n: k for n, k in vars(module).items() if isinstance(k, Kernel)}
-    if name is not None:
-        if name not in kernels:
-            raise LaunchError(f"{path} has no kernel '{name}': {', '.join(kernels) or 'it has none'}")
-        return kernels[name]
-    own = {n: k for n, k in kernels.items() if k.__module__ == module.__name__}
-    if len(own) != 1:
-        raise LaunchError(f"{path} has {len(own)} kernels ({', '.join(own)}): say --kernel")
-    return next(iter(own.values()))
+class _Unusable(Exception):
+    """The command line does not fit the file."""
 
 
-class _Bindings:
-    """Describes the arguments of a kernel."""
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise _Unusable(f"--bind: '{text}' is no number") from None
 
-    def __init__(self, kernel: Kernel, pairs: dict[str, str]) -> None:
+
+def _dtype_named(text: str) -> DType:
+    if text not in BY_NAME:
+        raise _Unusable(f"--bind: '{text}' is no dtype, expected one of {', '.join(BY_NAME)}")
+    return BY_NAME[text]
+
+
+class _Binding:
+    """What `--bind` says of the parameters of one kernel."""
+
+    def __init__(self, kernel: Kernel, bound: Mapping[str, str]) -> None:
         self.kernel = kernel
-        self.pairs = pairs
+        self.bound = bound
         self.used: set[str] = set()
-        self.sizes: dict[str, int] = {}
         self.notes: list[str] = []
 
     def get(self, name: str) -> str | None:
-        if name in self.pairs:
+        """The bound text of a name, which counts as used then."""
+        if name in self.bound:
             self.used.add(name)
-        return self.pairs.get(name)
+        return self.bound.get(name)
 
-    def dtype(self, dtype: DTypeLike) -> DType:
-        if isinstance(dtype, DType):
-            return dtype
-        named = self.get(dtype.name)
-        if named is not None:
-            if named not in BY_NAME:
-                raise LaunchError(f"{dtype.name}={named}: expected one of {', '.join(BY_NAME)}")
-            return BY_NAME[named]
-        return f32 if dtype.of is None else acc_of(self.dtype(dtype.of))
+    def dtype(self, spec: DType | DTypeVar) -> DType:
+        """A dtype, or what its variable is bound to; the accumulator's follows from T."""
+        if isinstance(spec, DType):
+            return spec
+        text = self.get(spec.name)
+        if text is not None:
+            return _dtype_named(text)
+        return f32 if spec.of is None else acc_of(self.dtype(spec.of))
 
-    def shape_of(self, name: str, spec: ViewSpec) -> tuple[int, ...] | None:
-        """The sizes that an argument is bound to."""
+    def sizes(self, name: str, spec: ViewSpec) -> tuple[int, ...]:
+        """Sizes of a view, by its own name or by those of its axes."""
         text = self.get(name)
-        if text is None:
-            return None
-        sizes = text.split("x") if text else []
-        if not all(n.isdigit() for n in sizes) or len(sizes) != len(spec.dims):
-            raise LaunchError(
-                f"{name}={text}: expected {len(spec.dims)} sizes, as in {'x'.join(['64'] * len(spec.dims))}"
-            )
-        return tuple(int(n) for n in sizes)
-
-    def name_sizes(self) -> None:
-        """Sizes of named axes: bound by name, by an argument's sizes, or the default."""
-        views = [(n, s) for n, s in self.kernel.signature.arguments if isinstance(s, ViewSpec)]
-        for _, spec in views:
-            for dim in spec.dims:
-                text = self.get(dim.name)
-                if text is not None and text.isdigit():
-                    self.sizes[dim.name] = int(text)
-        for name, spec in views:
-            for dim, size in zip(spec.dims, self.shape_of(name, spec) or ()):
-                if not dim.stretch or size != 1:
-                    self.sizes.setdefault(dim.name, size)
+        if text is not None:
+            sizes = tuple(int(_number(part)) for part in text.split("x"))
+            if len(sizes) != len(spec.dims):
+                raise _Unusable(f"--bind {name}={text}: the view has {len(spec.dims)} axes")
+            return sizes
+        out: list[int] = []
+        for dim in spec.dims:
+            size = self.get(dim.name)
+            if dim.number is not None:
+                out.append(dim.number)
+            else:
+                out.append(DEFAULT_SIZE if size is None else int(_number(size)))
+        return tuple(out)
 
     def view(self, name: str, spec: ViewSpec) -> Spec | None:
-        shape = self.shape_of(name, spec)
-        if shape is None:
-            if spec.optional:
-                return None
-            shape = tuple(
-                d.number if d.number is not None else self.sizes.get(d.name, _DEFAULT_SIZE) for d in spec.dims
-            )
-        self.notes.append(f"{name}={'x'.join(map(str, shape))}")
-        return Spec(shape, self.dtype(spec.dtype))
-
-    def scalar(self, name: str, spec: ScalarSpec) -> Any:
-        text = self.get(name)
-        if text is None and spec.optional:
+        """A described array, or None for an optional one that is not bound."""
+        if spec.optional and name not in self.bound:
             return None
-        dtype = self.dtype(spec.dtype)
-        try:
-            value = ast.literal_eval(text) if text is not None else 1.0 if dtype.is_float else 0
-        except (ValueError, SyntaxError):
-            raise LaunchError(f"{name}={text}: expected a number") from None
-        self.notes.append(f"{name}={value}")
+        sizes = self.sizes(name, spec)
+        self.notes.append(f"{name}={'x'.join(map(str, sizes))}")
+        return Spec(sizes, self.dtype(spec.dtype))
+
+    def scalar(self, parameter: Parameter, spec: ScalarSpec) -> Any:
+        """A number, or None for an optional one that is not bound."""
+        text = self.get(parameter.name)
+        if text is not None:
+            value = _number(text)
+        elif parameter.default is not REQUIRED or spec.optional:
+            value = None if parameter.default is REQUIRED else parameter.default
+        else:
+            value = 1.0 if self.dtype(spec.dtype).is_float else 0
+        if value is not None:
+            self.notes.append(f"{parameter.name}={value}")
         return value
 
-    def static(self, name: str, default: Any) -> Any:
-        text = self.get(name)
-        if text is None:
-            return default
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            return text
-
     def arguments(self) -> dict[str, Any]:
-        self.name_sizes()
+        """A value for each parameter; those that have a default and are not bound are left out."""
         out: dict[str, Any] = {}
-        for p in self.kernel.signature.parameters:
-            if isinstance(p.spec, ViewSpec):
-                out[p.name] = self.view(p.name, p.spec)
-            elif isinstance(p.spec, ScalarSpec):
-                out[p.name] = self.scalar(p.name, p.spec)
-            elif isinstance(p.spec, Static):
-                value = self.static(p.name, p.default)
-                if p.name in self.pairs:
-                    out[p.name] = value
+        for parameter in self.kernel.signature.parameters:
+            spec = parameter.spec
+            if isinstance(spec, ViewSpec):
+                out[parameter.name] = self.view(parameter.name, spec)
+            elif isinstance(spec, ScalarSpec):
+                out[parameter.name] = self.scalar(parameter, spec)
+            elif isinstance(spec, Static):
+                text = self.get(parameter.name)
+                if text is not None:
+                    out[parameter.name] = _number(text)
             else:
-                group = group_of(p.spec) or {}
-                make: Any = p.spec
-                out[p.name] = make(**{k: self.view(f"{p.name}.{k}", s) for k, s in group.items()})
-        unknown = sorted(set(self.pairs) - self.used)
+                views = {path.split(".")[1]: self.view(path, v) for path, v in parameter.views.items()}
+                out[parameter.name] = spec(**views)
+        unknown = sorted(set(self.bound) - self.used)
         if unknown:
-            raise LaunchError(f"{self.kernel.name} has no argument, axis or dtype variable '{unknown[0]}'")
+            raise _Unusable(f"--bind: kernel '{self.kernel.name}' has nothing named {', '.join(unknown)}")
         return out
 
 
-def text_of(path: Path, name: str | None, pairs: dict[str, str]) -> str:
-    """The program with locations, under a line that repeats its arguments."""
-    kernel = _choose(_load(path), path, name)
-    bindings = _Bindings(kernel, pairs)
-    found = kernel.specialise(bind(kernel.signature, (), bindings.arguments()))
-    return f"// tegulac: {' '.join(bindings.notes)}\n{found.text.located}"
+def _find_kernel(path: str, name: str | None) -> Kernel:
+    scope = runpy.run_path(path, run_name="__tegula__")
+    kernels = {k.name: k for k in scope.values() if isinstance(k, Kernel)}
+    # Kernels that the file defines come before those that it imports.
+    own = {n: k for n, k in kernels.items() if Path(k.fn.__code__.co_filename).resolve() == Path(path).resolve()}
+    if name is not None:
+        if name not in kernels:
+            raise _Unusable(f"{path} has no kernel '{name}', only: {', '.join(kernels) or 'none'}")
+        return kernels[name]
+    candidates = own or kernels
+    if len(candidates) != 1:
+        raise _Unusable(f"say which kernel of {path} with --kernel: {', '.join(candidates) or 'it has none'}")
+    return next(iter(candidates.values()))
 
 
-def _refuse(message: str) -> NoReturn:
-    sys.stderr.write(message.rstrip("\n") + "\n")
-    raise SystemExit(1)
-
-
-def main(arguments: list[str]) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser("python -m tegula", description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--kernel", help="which one, if the file has several")
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; messages go to standard error."""
+    parser = argparse.ArgumentParser(prog="python -m tegula", description=__doc__)
+    parser.add_argument("file")
+    parser.add_argument("--kernel")
     parser.add_argument("--bind", action="append", default=[], metavar="NAME=VALUE")
-    line = parser.parse_args(arguments)
-    pairs: dict[str, str] = {}
-    for pair in line.bind:
-        name, equals, value = pair.partition("=")
-        if not name or not equals:
-            _refuse(f"--bind {pair}: expected name=value")
-        pairs[name] = value
+    options = parser.parse_args(argv)
+    pairs: list[str] = options.bind
+    bound = {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
     try:
-        sys.stdout.write(text_of(line.file, line.kernel, pairs))
-    except TegulaError as e:
-        _refuse(str(e))
+        binding = _Binding(_find_kernel(options.file, options.kernel), bound)
+        text = binding.kernel.ir("generic", locations=True, **binding.arguments())
+    except (TegulaError, _Unusable) as e:
+        print(e if isinstance(e, TegulaError) else f"error: {e}", file=sys.stderr)
+        return 1
+    except FileNotFoundError as e:
+        print(f"error: {e.filename}: no such file", file=sys.stderr)
+        return 1
+    print("// tegulac: " + " ".join(binding.notes))
+    print(text)
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -23,8 +23,7 @@ def ConvertKernelToFuncPass : Pass<"convert-kernel-to-func", "::mlir::ModuleOp">
 
     **Requires** kernels whose bodies hold upstream ops and `tegula.check` only.
     **Guarantees** no kernel is left; one entry per kernel. **Fails when** a
-    grid's body holds an op of the tile or scheduled level, or a scalar argument
-    has a type that the argument block cannot hold.
+    grid's body holds an op of the tile or scheduled level.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
                            "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];

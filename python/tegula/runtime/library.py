@@ -124,9 +124,7 @@ class Library:
             function.restype = result
             function.argtypes = parameters
         if dll.tegula_api_version() != API_VERSION:
-            raise ImportError(
-                f"{path} has interface {dll.tegula_api_version()}, this package needs {API_VERSION}"
-            )
+            raise ImportError(f"{path} has interface {dll.tegula_api_version()}, this package needs {API_VERSION}")
         self.dll: Any = dll
 
     def diagnostics(self, handle: int | None) -> tuple[Diagnostic, ...]:
@@ -145,16 +143,11 @@ class Library:
         sites: list[Any] = [
             dll.tegula_diagnostic_site(handle, i) for i in range(dll.tegula_diagnostic_site_count(handle))
         ]
-        notes = [
-            dll.tegula_diagnostic_note(handle, i) for i in range(dll.tegula_diagnostic_note_count(handle))
-        ]
+        notes = [dll.tegula_diagnostic_note(handle, i) for i in range(dll.tegula_diagnostic_note_count(handle))]
         return Diagnostic(
             SEVERITIES[int(dll.tegula_diagnostic_severity(handle))],
             dll.tegula_diagnostic_message(handle).decode(errors="replace"),
-            tuple(
-                Position(s.file.decode(errors="replace"), s.line, s.column, s.end_line, s.end_column)
-                for s in sites
-            ),
+            tuple(Position(s.file.decode(errors="replace"), s.line, s.column, s.end_line, s.end_column) for s in sites),
             tuple(self._diagnostic(note) for note in notes),
         )
 
