@@ -39,8 +39,6 @@ mlir::Value expandFastExp2(Emitter &e, mlir::Value x, int64_t degree);
 // Any float type
 //===----------------------------------------------------------------------===//
 
-mlir::Value expandRsqrt(Emitter &e, mlir::Value x);
-
 /// Larger or smaller of two; NaN if either is. Zeros of both signs are equal.
 mlir::Value expandMaximum(Emitter &e, mlir::Value a, mlir::Value b);
 mlir::Value expandMinimum(Emitter &e, mlir::Value a, mlir::Value b);
