@@ -314,6 +314,25 @@ def test_groups_of_views() -> None:
         kernel(x, Weights(np.zeros((7, 6), "f4")), y)  # type: ignore[call-arg, arg-type]
 
 
+@tg.kernel
+def names(
+    cache: In[T, "N"], key: Out[T, "N"], rec: f32, p0: index, slow: i32 = 1, *, static: const = 1, words: tile = 4
+):
+    m = tg.grid((cache.shape[0], words))
+    tg.store(key, (m,), tg.load(cache, (m,)))
+
+
+def test_parameters_may_have_any_name() -> None:
+    backend = FakeBackend()
+    kernel = names.on(backend)
+    x, y = np.zeros(4, np.float32), np.zeros(4, np.float32)
+    for _ in range(2):
+        kernel(x, y, 0.5, 3, slow=7, static="a")
+    expected = struct.pack("<QQf4xqq", x.ctypes.data, y.ctypes.data, 0.5, 3, 7)
+    assert [launch.packed for launch in backend.launches] == [expected, expected]
+    assert backend.prepared == 1
+
+
 # ---- threads
 
 

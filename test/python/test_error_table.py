@@ -277,7 +277,10 @@ def test_calls_that_do_not_fit() -> None:
     x, y = np.zeros((4, 8), np.float32), np.zeros(4, np.float32)
     assert call_error(x, y, True, 1.0, 5) == "simple: 5 positional arguments, it takes 4"
     assert call_error(x, y, True, D=5) == "simple: got an unexpected argument 'D'"
-    assert call_error(x, y, True, x=x) == "simple: multiple values for argument 'x'"
+    with pytest.raises(TypeError, match=r"simple\(\) got multiple values for argument 'x'"):
+        simple(x, y, True, x=x)
+    with pytest.raises(LaunchError, match="simple: multiple values for argument 'x'"):
+        simple.ir("generic", x, y, True, x=x)
     assert call_error(x, y, 2) == "simple: 'flag' is 2, expected a truth value"
     assert call_error(x, y, None) == "simple: argument 'flag' is required (its annotation has no Opt)"
     assert call_error(x, y, True, 1e300) == "simple: 'c' is 1e+300, out of range of f32"

@@ -61,20 +61,18 @@ class Kernel:
         self._specialised: dict[tuple[Any, ...], Specialised] = {}
         self._compiled: dict[ArtifactKey, CompiledKernel] = {}
         self._dispatch = Dispatch(self.signature, self._miss)
-        self._call = self._dispatch.call
+        # Calling the object calls the generated function: a method that passes the arguments on
+        # would cost a tenth of the call.
+        cls: Any = type("Kernel", (Kernel,), {"__call__": staticmethod(self._dispatch.call)})
+        self.__class__ = cls
 
     def on(self, backend: Backend) -> Kernel:
         """The same kernel, compiled and run by another backend."""
         return Kernel(self.fn, self.repeatable, backend)
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            self._call(*args, **kwargs)
-        except TypeError as e:
-            # Arguments that do not fit the parameters; binding says which.
-            if e.__traceback__ is not None and e.__traceback__.tb_next is None:
-                bind(self.signature, args, kwargs)
-            raise
+        """Launches the kernel."""
+        self._dispatch.call(*args, **kwargs)
 
     def clear(self) -> None:
         """Forgets all specialisations: globals that they had frozen are read again."""
@@ -86,6 +84,8 @@ class Kernel:
 
     def _miss(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         positional = [p.name for p in self.signature.parameters if not p.keyword_only]
+        if len(args) > len(positional):
+            raise LaunchError(f"{self.name}: {len(args)} positional arguments, it takes {len(positional)}")
         given = {n: v for n, v in (*zip(positional, args), *kwargs.items()) if v is not REQUIRED}
         intercept = INTERCEPT.get()
         if intercept is not None:
