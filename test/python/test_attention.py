@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 from operators import DTYPES, call, covering, numpy_of, torch_of, verify
-
 from tegula import ops
 from tegula.errors import LaunchError
 from tegula.testing import oracles

@@ -12,7 +12,6 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-
 import tegula as tg
 from tegula.language.dtypes import T
 from tegula.testing import CheckFailed, Evaluation, check

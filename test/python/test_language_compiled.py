@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import test_numpy_language as page
 import tegula as tg
+import test_numpy_language as page
 from tegula._compiler.backend import Backend, Module, Options, default_backend
 
 pytest.importorskip("tegula.runtime", reason="the compiled library is not there")

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from operators import DTYPES, call, compiled, covering, numpy_of, torch_of, verify
-
 from tegula import ops
 from tegula._compiler.environment import environment
 from tegula.errors import LaunchError

@@ -19,7 +19,6 @@ import language_kernels as K
 import ml_dtypes
 import numpy as np
 import pytest
-
 import tegula as tg
 from tegula.errors import (
     AccessError,
@@ -325,6 +324,42 @@ def test_fft_convolution(h: Harness, fs: tuple[int, ...], L: int, gated: bool, k
     signal = f64(u) * f64(pre) if gated else f64(u)
     want = np.fft.ifft(np.fft.fft(signal, N) * (kf * mask)[None], axis=-1)[..., :L].real * (f64(post) if gated else 1)
     h.close((y, want))
+
+
+@pytest.mark.parametrize(("fs", "rows", "keep"), [((4, 8), None, None), ((4, 2, 8), 2, None), ((4, 8), 3, (4, 5))])
+def test_transforms_and_butterfly(fs: tuple[int, ...], rows: int | None, keep: tuple[int, ...] | None) -> None:
+    run, rng, N = Evaluation(seed=0, types={"T": "f64"}), np.random.default_rng(0), math.prod(fs)
+    x = rng.standard_normal((3, N if rows is None else rows * N // fs[0]))
+    used = frequencies(fs)[np.arange(N).reshape(fs)[tuple(slice(0, z) for z in keep or fs)].reshape(-1)]
+
+    def there(t: Any) -> Any:
+        z = tg.fft(tg.Cx(t), fs, rows=rows, keep=keep)
+        return z.re, z.im
+
+    def back(re: Any, im: Any) -> Any:
+        z = tg.ifft(tg.Cx(re, im), fs, rows=rows, keep=keep)
+        return z.re, z.im
+
+    re, im = run.helper(there, x)
+    want = np.fft.fft(x, N, norm="ortho")[:, used]
+    np.testing.assert_allclose(re + 1j * im, want, atol=1e-13)
+    spread = np.zeros((3, N), complex)
+    spread[:, used] = want
+    got_re, got_im = run.helper(back, re, im)
+    signal = np.fft.ifft(spread, norm="ortho")[:, : x.shape[1]]
+    np.testing.assert_allclose(got_re + 1j * got_im, signal, atol=1e-13)
+    if keep is None and rows is None:
+        learned = [np.fft.fft(np.eye(n), norm="ortho") for n in fs]
+        parts = [p for z in learned for p in (z.real.copy(), z.imag.copy())]
+
+        def same(t: Any, *m: Any) -> Any:
+            z = tg.butterfly(tg.Cx(t), [tg.Cx(m[2 * i], m[2 * i + 1]) for i in range(len(fs))])
+            return z.re, z.im
+
+        re, im = run.helper(same, x, *parts)
+        np.testing.assert_allclose(re + 1j * im, want, atol=1e-13)
+    with pytest.raises(ShapeError, match="expected"):
+        run.helper(there, x[:, 1:])
 
 
 def test_learned_butterfly(h: Harness) -> None:

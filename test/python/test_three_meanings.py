@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tegula._compiler.backend import Module, Options
 from tegula.ops.attention import attention_fwd
 from tegula.ops.matmul import ACTIVATIONS, matmul_tiles

@@ -15,6 +15,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 from typing import cast as typed
 
@@ -22,8 +23,8 @@ import numpy as np
 
 from tegula.errors import AccessError, ControlError, DTypeError, KernelError, LaunchError, StaticError
 from tegula.language.annotations import Access
-from tegula.language.dtypes import A, f32, i32
-from tegula.testing.numpy_language import math, structured, views
+from tegula.language.dtypes import A, T, f32, i32
+from tegula.testing.numpy_language import fourier, math, structured, views
 from tegula.testing.numpy_language.numerics import Array, Numerics, memory_dtype
 from tegula.testing.numpy_language.values import (
     Index,
@@ -91,7 +92,7 @@ class _Here(threading.local):
 
 _BOUND = """
     grid require stream barrier span load store reduce_store full zeros iota constant cast softmax_init topk_init
-    empty empty_like save
+    fft ifft butterfly     empty empty_like save
 """
 _STRUCTURED = """
     dot low_rank_dot argmax cumsum concat softmax_state softmax_update softmax_merge softmax_parts softmax_finish
@@ -271,6 +272,26 @@ class Language:
     def topk_init(self, rows: int, k: int) -> structured.TopK:
         """No value seen yet."""
         return structured.topk_init(rows, k, self.numerics)
+
+    def _transform(self) -> fourier.Transform:
+        return fourier.Transform(self.constant, self.numerics.resolve(T) or f32, self.numerics.resolve(A) or f32)
+
+    def fft(self, x: Any, factors: Any, rows: int | None = None, keep: Any = None) -> Any:
+        """Orthonormal transform of `Cx` [R, rows·rest]; frequencies in digit-reversed order."""
+        stages, first = self._transform(), factors[0] if rows is None else rows
+        fourier.check_sizes(x, first * prod(factors[1:]), "tg.fft")
+        return stages.forward(x, [stages.dft(n, -1) for n in factors], factors, keep or factors)
+
+    def ifft(self, y: Any, factors: Any, rows: int | None = None, keep: Any = None) -> Any:
+        """The inverse of `fft`."""
+        fourier.check_sizes(y, prod(keep or factors), "tg.ifft")
+        return self._transform().inverse(y, factors, keep or factors, factors[0] if rows is None else rows)
+
+    def butterfly(self, x: Any, factors: Any) -> Any:
+        """The stages of `fft` with learned matrices, a `Cx` per factor."""
+        sizes = [m[0].shape[0] for m in factors]
+        fourier.check_sizes(x, prod(sizes), "tg.butterfly")
+        return self._transform().forward(x, factors, sizes, sizes)
 
     # Host functions.
 
