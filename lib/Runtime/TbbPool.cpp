@@ -12,10 +12,12 @@
 //===----------------------------------------------------------------------===//
 
 #include <sched.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_scheduler_observer.h>
 
+#include <algorithm>
 #include <atomic>
 #include <new>
 
@@ -67,7 +69,8 @@ struct Pool {
 
 /// A pool of `threads` threads, the caller included; null without memory.
 TEGULA_TBB_EXPORT void *tegula_tbb_create(int threads) {
-  Pool *pool = new (std::nothrow) Pool(threads);
+  // More than the machine has would only make oneTBB print a warning.
+  Pool *pool = new (std::nothrow) Pool(std::min(threads, tbb::info::default_concurrency()));
   if (pool)
     pool->arena.initialize();
   return pool;
