@@ -271,6 +271,19 @@ def uses_global(x: In[T, "N"], y: Out[T, "N"], *, B: tile = 4):
     tg.store(y, (m,), tg.load(x, (m,)) * LIMIT)
 
 
+def test_specialisations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tegula._frontend import kernel as module
+
+    monkeypatch.setattr(module, "_CAPACITY", 4)
+    backend = FakeBackend()
+    kernel = static.on(backend)
+    x = np.zeros(4, np.float32)
+    for c in range(10):
+        kernel(x, x.copy(), c=c)
+    assert len(backend.launches) == 10
+    assert len(kernel._specialised) <= 4 and len(kernel._compiled) <= 4
+
+
 def test_clear_reads_globals_again(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = FakeBackend()
     kernel = uses_global.on(backend)

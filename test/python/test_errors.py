@@ -869,6 +869,8 @@ def test_annotation_errors() -> None:
         def g(*xs: X):
             pass
 
+    with pytest.raises(KernelError, match="tg.kernel takes a function, not a Python type"):
+        tg.kernel(Box)
     with pytest.raises(KernelError, match="In takes a dtype and the names of the axes"):
         In["N"]
     with pytest.raises(KernelError, match="Opt takes a view annotation or a dtype"):

@@ -243,7 +243,8 @@ def _parameters(signature: Signature, scope: dict[str, Any]) -> str:
         if p.keyword_only and not star:
             out.append("*_t_extra")
             star = True
-        default = "_t_missing"
+        optional = isinstance(p.spec, (ViewSpec, ScalarSpec)) and p.spec.optional
+        default = "None" if optional else "_t_missing"
         if p.default is not REQUIRED:
             default = f"_t_default_{p.name}"
             scope[default] = p.default

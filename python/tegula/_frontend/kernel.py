@@ -29,9 +29,13 @@ from tegula._frontend.dispatch import THREADS, Dispatch, Prepared, check_scalar,
 from tegula._frontend.signature import REQUIRED, Bound, Signature, bind, signature_of
 from tegula._frontend.specialise import Specialised, specialise
 from tegula._frontend.trace import INTERCEPT, sites
-from tegula.errors import CompileError, LaunchError, Note, Site
+from tegula.errors import CompileError, KernelError, LaunchError, Note, Site
 from tegula.language.annotations import ViewSpec
 from tegula.language.dtypes import DType
+
+# A kernel keeps this many specialisations; then it starts again. Only closures that capture ever
+# new values get there.
+_CAPACITY = 1024
 
 LEVELS = ("tegula", "generic", "sched", "loops", "llvm", "asm")
 
@@ -146,6 +150,8 @@ class Kernel:
         """The traced form for what a call has bound, from the cache if it is there."""
         found = self._specialised.get(bound.key)
         if found is None:
+            if len(self._specialised) >= _CAPACITY:
+                self.clear()
             found = self._specialised[bound.key] = specialise(self.fn, self.signature, bound)
         return found
 
@@ -221,10 +227,10 @@ def kernel(fn: Callable[..., Any], /) -> Kernel: ...
 def kernel(*, repeatable: bool = False) -> Callable[[Callable[..., Any]], Kernel]: ...
 def kernel(fn: Any = None, /, *, repeatable: bool = False) -> Any:
     """Makes a kernel of a function whose parameters are annotated."""
-    if fn is not None:
-        return Kernel(fn, repeatable)
 
     def decorate(f: Any) -> Kernel:
+        if not isinstance(f, FunctionType):
+            raise KernelError(f"tg.kernel takes a function, not a Python {type(f).__name__}")
         return Kernel(f, repeatable)
 
-    return decorate
+    return decorate if fn is None else decorate(fn)
