@@ -27,6 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv/bin/python"
+LIT = Path("/usr/lib/llvm-22/bin/lit")
 REPORTS = ROOT / "build/reports"
 
 
@@ -83,7 +84,7 @@ def read_status(output: str) -> Counts:
 
 
 def suites() -> tuple[Suite, ...]:
-    lit, py = REPORTS / "lit.xml", REPORTS / "pytest.xml"
+    lit, shipped, py = REPORTS / "lit.xml", REPORTS / "lit-release.xml", REPORTS / "pytest.xml"
     return (
         Suite("style", "the rules of the house", (PYTHON, "utils/check_style.py"), read_lines),
         Suite("ruff", "Python lint", (PYTHON, "-m", "ruff", "check", "-q", "."), read_status),
@@ -92,6 +93,11 @@ def suites() -> tuple[Suite, ...]:
             "lit", "ops, passes and tools, one file each",
             ("ninja", "-C", ROOT / "build/dev", "check-tegula"),
             read_junit(lit), {"LIT_OPTS": f"-sv --xunit-xml-output={lit}"},
+        ),
+        Suite(
+            "lit-release", "what ships: C API and tools, statically linked",
+            (LIT, "-sv", "--filter=CAPI/|Tools/", f"--xunit-xml-output={shipped}", ROOT / "build/release/test"),
+            read_junit(shipped),
         ),
         Suite(
             "pytest", "front end, errors, operators, documents",
@@ -143,9 +149,9 @@ def main() -> int:
         if not wanted or suite.name in wanted:
             start = time.monotonic()
             results.append((suite, run(suite), time.monotonic() - start))
-    print(f"\n{'suite':10} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
+    print(f"\n{'suite':12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
     for suite, counts, seconds in results:
-        print(f"{suite.name:10} {counts.passed:7} {counts.failed:7} {counts.skipped:8} {seconds:8.0f}")
+        print(f"{suite.name:12} {counts.passed:7} {counts.failed:7} {counts.skipped:8} {seconds:8.0f}")
     for _, counts, _ in results:
         for failure in counts.failures:
             print(f"failed: {failure}")
