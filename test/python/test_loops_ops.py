@@ -297,6 +297,9 @@ with np.errstate(all="ignore"):
         }.items():
             case(f"{op}_{NAMES[dtype]}", f"%y0 = arith.{op} %x0, %x1 : {tile(x)}", [x, y], [result])
 
+x = np.array([0, 5, -5, 2**31 - 1, -(2**31)], i32)
+case("math_absi", "%y0 = math.absi %x0 : tensor<5xi32>", [x], [np.abs(x)])
+
 # -- products -----------------------------------------------------------------------------------------------------
 
 for dtype, out, tolerance in ((f64, f64, 1e-14), (f32, f32, 1e-5), (bf16, f32, 1e-5), (f16, f32, 1e-5), (i8, i32, 0)):

@@ -244,6 +244,9 @@ SmallVector<Value> LoopBuilder::apply(Operation *op, ValueRange operands) {
   if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp, arith::FloorDivSIOp,
           arith::CeilDivSIOp, arith::CeilDivUIOp>(op))
     return divide(op, operands[0], operands[1]);
+  // The C library's functions, which the rest of `math` becomes, know no integers.
+  if (isa<math::AbsIOp>(op))
+    return {maximum(operands[0], sub(number(result, 0), operands[0]))};
   // These move bits and compute nothing.
   bool moves = isa<arith::SelectOp, arith::BitcastOp>(op);
   auto wide = [&](Type type) { return moves ? type : getAccumulator(type); };

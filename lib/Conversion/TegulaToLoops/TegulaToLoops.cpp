@@ -266,10 +266,10 @@ LogicalResult Lowering::lowerMap(sched::MapOp op) {
 // Ops
 //===----------------------------------------------------------------------===//
 
-/// True where an op on scalars needs another form: 16-bit arithmetic, division.
+/// True where an op on scalars needs another form: 16-bit arithmetic, division, |i|.
 static bool needsRewriting(Operation *op) {
   if (isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp, arith::FloorDivSIOp,
-          arith::CeilDivSIOp, arith::CeilDivUIOp>(op))
+          arith::CeilDivSIOp, arith::CeilDivUIOp, math::AbsIOp>(op))
     return true;
   if (isa<arith::SelectOp, arith::BitcastOp>(op))
     return false;

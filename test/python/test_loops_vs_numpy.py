@@ -1,0 +1,73 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# pyright: basic
+"""Random programs on the plain path and in the NumPy evaluation: two meanings that share nothing.
+
+Smooth programs at float64 agree to 1e-12. Exact ones (no sums of floats, no functions) agree in every
+bit at every type, 16-bit floats rounded after each op.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import plain_loops
+import pytest
+from random_programs import Program, program, run
+from tegula.testing import Evaluation
+from test_language_compiled import OnPath
+
+DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
+# Structured ops decomposed, streams split, tiles in buffers: all that can still be run as plain loops.
+SCHEDULED = (
+    "tegula-split-streams,canonicalize,tegula-decompose,canonicalize,cse,sched-plan,sched-order-anchors,"
+    "sched-form-maps,sched-materialize,canonicalize,cse,tegula-to-loops"
+)
+
+
+def arguments(seed: int, dtype: str) -> list[Any]:
+    """Arrays of any size, some of them not contiguous, and bounds of the stream."""
+    rng = np.random.default_rng([seed, 99])
+    m, k = (int(n) for n in rng.integers(1, 11, 2))
+    n = int(rng.integers(1, 10))
+    x, y = (rng.standard_normal((2 * rows, n)).astype(DTYPES[dtype])[::2] for rows in (m, k))
+    z = rng.integers(-20, 20, (n, m)).astype(np.int32).T
+    a = np.float64 if dtype == "f64" else np.float32
+    p, q, r = np.zeros((m, n), x.dtype), np.zeros((m, n), a), np.zeros((m, n), np.int32)
+    return [x, y, z, p, q, r, int(rng.integers(0, 3)), int(rng.integers(0, k + 3))]
+
+
+def evaluated(plan: Program, args: list[Any]) -> list[Any]:
+    """The outputs in NumPy."""
+    copies = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+    with np.errstate(all="ignore"):
+        Evaluation(seed=1)(run, *copies, plan=plan)
+    return copies[3:6]
+
+
+def compare(got: list[Any], want: list[Any], exact: bool) -> None:
+    for a, b in zip(got, want, strict=True):
+        if exact or b.dtype.kind == "i":
+            np.testing.assert_array_equal(a.astype(np.float64), b.astype(np.float64))
+        else:
+            assert np.isfinite(b).all() and np.abs(a - b).max() <= 1e-12 * max(np.abs(b).max(), 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_smooth(seed: int) -> None:
+    plan, args = program(seed, "smooth"), arguments(seed, "f64")
+    want = evaluated(plan, args)
+    run.on(OnPath("loops"))(*args, plan=plan)
+    compare(args[3:6], want, exact=False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("seed", range(12))
+def test_exact(seed: int, dtype: str) -> None:
+    plan, args = program(seed, "exact"), arguments(seed, dtype)
+    want = evaluated(plan, args)
+    run.on(OnPath("loops"))(*args, plan=plan)
+    compare(args[3:6], want, exact=True)
