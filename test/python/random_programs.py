@@ -129,9 +129,7 @@ SMOOTH = EXACT | {
         lambda x, y, z: tg.tanh(tg.dot(tg.dot(x, y.T).to(T), z)),
         lambda *shapes: FULL if all(s == FULL for s in shapes) else None,
     ),
-    "outer": Rule(
-        ("t", "t"), "f", lambda x, y: tg.dot(x, y), lambda x, y: FULL if x == COLUMN and y == ROW else None
-    ),
+    "outer": Rule(("t", "t"), "f", lambda x, y: tg.dot(x, y), lambda x, y: FULL if x == COLUMN and y == ROW else None),
 }
 RULES = {"exact": EXACT, "smooth": SMOOTH}
 # Plain containers of functions, which the NumPy evaluation sees through.

@@ -32,7 +32,7 @@ def arguments(seed: int, dtype: str) -> list[Any]:
     """Arrays of any size, some of them not contiguous, and bounds of the stream."""
     rng = np.random.default_rng([seed, 99])
     m, k = (int(n) for n in rng.integers(1, 11, 2))
-    n = int(rng.integers(1, 10))
+    n = int(rng.integers(1, 9))
     x, y = (rng.standard_normal((2 * rows, n)).astype(DTYPES[dtype])[::2] for rows in (m, k))
     z = rng.integers(-20, 20, (n, m)).astype(np.int32).T
     a = np.float64 if dtype == "f64" else np.float32
@@ -71,3 +71,26 @@ def test_exact(seed: int, dtype: str) -> None:
     want = evaluated(plan, args)
     run.on(OnPath("loops"))(*args, plan=plan)
     compare(args[3:6], want, exact=True)
+
+
+SCHEDULED_SEEDS = range(100, 116)
+
+
+@pytest.fixture(scope="module")
+def scheduled() -> plain_loops.Loaded:
+    """Smooth programs, scheduled and then run as plain loops, in one module."""
+    texts = []
+    for seed in SCHEDULED_SEEDS:
+        text = run.ir("tegula", *arguments(seed, "f64"), plan=program(seed, "smooth"))
+        texts.append(plain_loops.tegula_opt(text, "canonicalize").replace("@run(", f"@run_{seed}("))
+    kernels = "\n".join(text.strip().removeprefix("module {").removesuffix("}") for text in texts)
+    return plain_loops.load(kernels, SCHEDULED)
+
+
+@pytest.mark.skipif(plain_loops.tool() is None, reason="tegula-opt is not built")
+@pytest.mark.parametrize("seed", SCHEDULED_SEEDS)
+def test_scheduled(scheduled: plain_loops.Loaded, seed: int) -> None:
+    args = arguments(seed, "f64")
+    want = evaluated(program(seed, "smooth"), args)
+    scheduled.launch(f"run_{seed}", 1, *args)
+    compare(args[3:6], want, exact=False)
