@@ -10,29 +10,17 @@ The NumPy evaluation there and the compiled programs here share the formulas and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import tegula as tg
 import test_numpy_language as page
-from tegula._compiler.backend import Backend, Module, Options, default_backend
+from on_path import OnPath
+from tegula._compiler.backend import Backend
 
 pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
-
-
-@dataclass(frozen=True)
-class OnPath:
-    """The default backend with one way through the compiler, whatever the environment says."""
-
-    path: str
-
-    def compile(self, text: str, target: str, options: Options, /) -> Module:
-        return default_backend().compile(text, target, replace(options, path=self.path))
-
-    def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
-        return default_backend().emit(text, target, level, replace(options, path=self.path))
 
 
 @dataclass

@@ -16,10 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import tegula as tg
+from on_path import kernel_on
 from tegula import Cx, In, Out, T, const, f64, fn, i32, index, tile
 
 pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
 
+# Tracing is what is tested here: the plain path leaves the rest out.
+kernel = kernel_on("loops")
 X = In[f64, "N"]
 Y = Out[f64, "N"]
 
@@ -28,17 +31,17 @@ def numbers(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape)
 
 
-def run(kernel: tg.Kernel, x: np.ndarray, *args: Any, **kwargs: Any) -> np.ndarray:
+def run(kernel_: tg.Kernel, x: np.ndarray, *args: Any, **kwargs: Any) -> np.ndarray:
     """Calls a kernel with an output like its input."""
     y = np.full_like(x, np.nan)
-    kernel(x, y, *args, **kwargs)
+    kernel_(x, y, *args, **kwargs)
     return y
 
 
 # ---- run-time branches
 
 
-@tg.kernel
+@kernel
 def branches(x: X, y: Y, s: f64, n: index, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     t, extra = tg.load(x, (m,)), 0.0
@@ -59,7 +62,7 @@ def test_run_time_if(s: float, n: int) -> None:
     np.testing.assert_allclose(run(branches, x, s, n), expected)
 
 
-@tg.kernel
+@kernel
 def stream_in_branch(x: In[f64, "M N"], y: Out[f64, "M"], flag: In[i32, "M"], *, B: tile = 4):
     M, N = x.shape
     i = tg.grid(M)
@@ -76,7 +79,7 @@ def test_stream_in_branch_on_data() -> None:
     np.testing.assert_allclose(y, x.sum(1) * flag)
 
 
-@tg.kernel
+@kernel
 def branch_in_stream(x: X, y: Out[f64, "1"], at_: Out[i32, "1"]):
     i = tg.grid(1)
     best, at = tg.load(x, (i,)), tg.cast(0, index)
@@ -96,7 +99,7 @@ def test_branch_in_stream() -> None:
     assert at[0] == x.argmax()
 
 
-@tg.kernel
+@kernel
 def conditions(x: X, y: Y, a: index, b: index, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     t = tg.load(x, (m,))
@@ -114,7 +117,7 @@ def test_conditions(a: int, b: int) -> None:
     np.testing.assert_allclose(run(conditions, x, a, b), expected)
 
 
-@tg.kernel
+@kernel
 def static_control(x: X, y: Y, *, B: tile = 4, mode: const = "double"):
     m = tg.grid((x.shape[0], B))
     t = tg.load(x, (m,))
@@ -177,7 +180,7 @@ def decorated(v, N, B):
     return row_sum(v, N, B, lambda t: t)
 
 
-@tg.kernel
+@kernel
 def helpers(x: In[f64, "M N"], y: Out[f64, "M 7"], *, B: tile = 4):
     (M, N), op = x.shape, Scale(3.0)
     i = tg.grid(M)
@@ -206,7 +209,7 @@ class Pair(NamedTuple):
     b: Any
 
 
-@tg.kernel
+@kernel
 def structures(x: X, y: Out[f64, "8"], *, B: tile = 4):
     i = tg.grid(1)
     z = Cx(tg.zeros((B,), f64), tg.zeros((B,), f64))
@@ -235,7 +238,7 @@ def test_carried_structures() -> None:
     np.testing.assert_allclose(y, [s, -s, s, 2 * s, s, 3 * s, 3, 12])
 
 
-@tg.kernel
+@kernel
 def unread(x: X, y: Y, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     t = tg.load(x, (m,))
@@ -253,7 +256,7 @@ def test_a_name_that_the_body_reuses_is_not_carried() -> None:
     assert operands.count(",") == 2  # lo, hi and one carried value
 
 
-@tg.kernel
+@kernel
 def nested(x: In[f64, "M N"], y: Out[f64, "1"], *, B: tile = 4):
     M, N = x.shape
     o = tg.grid(1)
@@ -274,7 +277,7 @@ def test_nested_streams_downwards() -> None:
     np.testing.assert_allclose(y, expected)
 
 
-@tg.kernel
+@kernel
 def floors(x: X, y: Out[f64, "2"], lo: index):
     i = tg.grid(1)
     a, b = tg.cast(0.0, f64), tg.cast(0.0, f64)
@@ -297,7 +300,7 @@ def make(c):
     return (lambda x: x * c, lambda x: x + c)
 
 
-@tg.kernel
+@kernel
 def callbacks(x: X, y: Y, *, f: fn = lambda x: x, g: fn = lambda x: -x, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     tg.store(y, (m,), g(f(tg.load(x, (m,)))))
@@ -317,7 +320,7 @@ def cached(n):
     return tg.zeros((n,), f64) + 1.0
 
 
-@tg.kernel
+@kernel
 def uses_cache(x: X, y: Y, *, f: fn, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     tg.store(y, (m,), f(tg.load(x, (m,))) + cached(B))
@@ -339,7 +342,7 @@ def test_function_without_source_runs_as_it_is() -> None:
 # ---- derivatives
 
 
-@tg.kernel
+@kernel
 def derivative(x: X, y: Y, *, f: fn, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     tg.store(y, (m,), tg.grad(f)(tg.load(x, (m,))))
@@ -377,7 +380,7 @@ def test_derivatives(name: str) -> None:
     np.testing.assert_allclose(got, (high - low) / (2 * e), atol=tolerance)
 
 
-@tg.kernel
+@kernel
 def grad_of_other_arguments(x: X, y: Y, c: f64, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     t = tg.load(x, (m,))
@@ -393,7 +396,7 @@ def test_derivative_in_another_argument_and_of_a_scalar() -> None:
 # ---- arithmetic
 
 
-@tg.kernel
+@kernel
 def signs(x: X, y: Y, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     tg.store(y, (m,), tg.sign(tg.load(x, (m,))))
@@ -404,7 +407,7 @@ def test_sign_keeps_nan_and_zero() -> None:
     np.testing.assert_array_equal(run(signs, x), np.sign(x))
 
 
-@tg.kernel
+@kernel
 def integers(x: In[i32, "N"], y: Out[i32, "N"], *, f: fn, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     tg.store(y, (m,), f(tg.load(x, (m,))))
@@ -438,7 +441,7 @@ def test_integer_arithmetic(f: Any, expected: Any) -> None:
     np.testing.assert_array_equal(y, expected(x))
 
 
-@tg.kernel
+@kernel
 def shapes(x: In[f64, "$M $K"], y: Out[f64, "6 4"]):
     i = tg.grid(1)
     t = tg.load(x, (tg.span(4), tg.span(6)))
@@ -462,7 +465,7 @@ def test_shapes() -> None:
     np.testing.assert_allclose(y, expected)
 
 
-@tg.kernel
+@kernel
 def positions(x: In[T, "M $N"], y: Out[i32, "M"]):
     i = tg.grid(x.shape[0])
     t = tg.load(x, (tg.span(i, 1), tg.span(x.shape[1])))
@@ -475,7 +478,7 @@ def test_argmax() -> None:
     np.testing.assert_array_equal(y, x.argmax(1))
 
 
-@tg.kernel
+@kernel
 def bounds(x: X, y: Y, lo: index, hi: index, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     s = tg.span(m.start, B, limit=hi).shift(0)
