@@ -112,6 +112,9 @@ typedef struct tegula_options {
   const char *target;
   /** "sched" (also NULL): the fast path; "loops": plain scalar loops, the oracle. */
   const char *path;
+  /** "poly" (also NULL), "hw" or "mix": what computes exponentials where the author says
+      nothing. A CPU always takes the polynomial. */
+  const char *exp_policy;
 } tegula_options;
 
 /** A compiled program as data. */

@@ -125,6 +125,15 @@ static bool readOptions(const tegula_options *given, CompileOptions &options,
     return false;
   }
   options.path = *path;
+  if (all.exp_policy) {
+    options.sched.expPolicy = all.exp_policy;
+    if (options.sched.expPolicy != "poly" && options.sched.expPolicy != "hw" &&
+        options.sched.expPolicy != "mix") {
+      message = std::string("unknown exp policy '") + all.exp_policy +
+                "': expected poly, hw or mix";
+      return false;
+    }
+  }
   return true;
 }
 

@@ -195,7 +195,7 @@ bool Compilation::runPasses(Level level) {
     return false;
   buildTilePipeline(pm);
   if (level >= Level::Sched && options.path == Path::Sched)
-    buildTileToSchedPipeline(pm, target);
+    buildTileToSchedPipeline(pm, target, options.sched);
   if (level >= Level::Loops) {
     if (options.path == Path::Sched)
       buildSchedToLoopsPipeline(pm, target);

@@ -69,18 +69,22 @@ void tegula::buildTileToLoopsPipeline(OpPassManager &pm) {
   pm.addPass(createConvertMathToLibmPass());
 }
 
-void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target) {
+void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target,
+                                      const SchedOptions &options) {
   // Streams split on what is linear in their position, which decomposition hides.
   pm.addPass(createSplitStreamsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createHoistLoadsPass());
   // Policies are set on structured ops and carried onto what these are made of.
-  pm.addPass(createSetExpPolicyPass());
+  SetExpPolicyPassOptions exponentials;
+  exponentials.policy = symbolizeExpPolicy(options.expPolicy).value_or(ExpPolicy::poly);
+  pm.addPass(createSetExpPolicyPass(exponentials));
   pm.addPass(createTegulaDecomposePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   SchedPlanPassOptions plan;
   plan.target = target.level;
+  plan.print = options.printSchedule;
   pm.addPass(createSchedPlanPass(plan));
   pm.addPass(createSchedOrderAnchorsPass());
   pm.addPass(createSchedFormMapsPass());

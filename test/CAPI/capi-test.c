@@ -85,7 +85,7 @@ static int refused(tegula_diagnostics *diagnostics, const char *text) {
 }
 
 static tegula_artifact *build(const char *text, const char *target, const char *path) {
-  tegula_options options = {sizeof(options), target, path};
+  tegula_options options = {sizeof(options), target, path, NULL};
   tegula_artifact *artifact;
   tegula_diagnostics *diagnostics =
       tegula_compile(text, strlen(text), "program.mlir", &options, &artifact);
@@ -247,14 +247,21 @@ static void testErrors(void) {
   tegula_diagnostics_free(diagnostics);
 
   CHECK(refused(tegula_compile("{", 1, NULL, NULL, &artifact), "expected"));
-  tegula_options target = {sizeof(target), "z80", NULL}, path = {sizeof(path), NULL, "magic"};
+  tegula_options target = {sizeof(target), "z80", NULL, NULL},
+                 path = {sizeof(path), NULL, "magic", NULL},
+                 policy = {sizeof(policy), NULL, NULL, "guess"};
   CHECK(refused(tegula_compile("", 0, NULL, &target, &artifact), "unknown target 'z80'"));
   CHECK(refused(tegula_compile("", 0, NULL, &path, &artifact), "unknown path 'magic'"));
+  CHECK(refused(tegula_compile("", 0, NULL, &policy, &artifact), "unknown exp policy 'guess'"));
+  /* A caller that was built with an older header gives fewer fields. */
+  policy.size = offsetof(tegula_options, exp_policy);
+  CHECK(!tegula_compile("", 0, NULL, &policy, &artifact) && artifact);
+  tegula_artifact_free(artifact);
   target.target = "x86-64-v4+warp";
   CHECK(refused(tegula_compile("", 0, NULL, &target, &artifact), "has an unknown feature 'warp'"));
   tegula_bytes *output;
   CHECK(refused(tegula_emit("", 0, NULL, "wasm", NULL, &output), "unknown level 'wasm'"));
-  tegula_options plain = {sizeof(plain), NULL, "loops"};
+  tegula_options plain = {sizeof(plain), NULL, "loops", NULL};
   CHECK(refused(tegula_emit("", 0, NULL, "sched", &plain, &output), "has no scheduled level"));
 }
 
@@ -267,7 +274,7 @@ static void testEmit(void) {
                 {"asm", "scale.run:"},
                 {"obj", "ELF"}};
   for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); ++i) {
-    tegula_options options = {sizeof(options), "x86-64-v3", "loops"};
+    tegula_options options = {sizeof(options), "x86-64-v3", "loops", NULL};
     tegula_bytes *output;
     tegula_diagnostics *diagnostics = tegula_emit(program, strlen(program), "program.mlir",
                                                   levels[i].level, &options, &output);

@@ -106,6 +106,8 @@ struct CommandLine {
       cl::desc("native, or a level of the table of targets, with or without features (a+b)")};
   cl::opt<std::string> path{"path", cl::init("sched"), cl::cat(category),
                             cl::desc("sched (or x86): the fast path; loops: scalar loops")};
+  cl::opt<bool> printSchedule{"print-schedule", cl::cat(category),
+                              cl::desc("print the schedules of all streams as tables")};
   cl::opt<std::string> level{
       "emit", cl::cat(category),
       cl::desc("tegula, sched, loops, llvm, asm, obj, shared or artifact; the default is "
@@ -339,6 +341,7 @@ int main(int argc, char **argv) {
   if (!path)
     return fail("unknown --path '" + line.path + "': expected sched, x86 or loops");
   options.path = *path;
+  options.sched.printSchedule = line.printSchedule;
 
   std::string text;
   if (StringRef(line.input).ends_with(".py")) {

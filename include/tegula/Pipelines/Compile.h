@@ -30,6 +30,7 @@ struct CompileOptions {
   /// See `resolveCpuTarget`.
   std::string target = "native";
   Path path = Path::Sched;
+  SchedOptions sched;
 };
 
 /// Called with the pass manager before passes are added: command-line tools set up

@@ -29,6 +29,15 @@ enum class Path {
 /// How far a program has come.
 enum class Level { Tegula, Sched, Loops, LLVM, Asm, Obj };
 
+/// What the scheduled path leaves to its caller.
+struct SchedOptions {
+  /// The unit that computes exponentials where the author says nothing: "poly", "hw"
+  /// or "mix". All mean the polynomial on a CPU.
+  std::string expPolicy = "poly";
+  /// Writes the schedules to standard output, as tables.
+  bool printSchedule = false;
+};
+
 /// The dialects that compiled programs pass through, and what translates them.
 void registerCompilerDialects(mlir::DialectRegistry &registry);
 
@@ -39,7 +48,8 @@ void buildTilePipeline(mlir::OpPassManager &pm);
 void buildTileToLoopsPipeline(mlir::OpPassManager &pm);
 
 /// Tile programs to scheduled kernels: level `Sched`.
-void buildTileToSchedPipeline(mlir::OpPassManager &pm, const CpuTarget &target);
+void buildTileToSchedPipeline(mlir::OpPassManager &pm, const CpuTarget &target,
+                              const SchedOptions &options = {});
 
 /// Scheduled kernels to kernels whose bodies are loops over vectors: level `Loops`.
 void buildSchedToLoopsPipeline(mlir::OpPassManager &pm, const CpuTarget &target);
