@@ -15,7 +15,8 @@ SCRIPT = Path(__file__).resolve().parents[2] / "utils/check_style.py"
 LICENCE = "// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n"
 PASS_TD = 'def FooBarPass : Pass<"tegula-foo-bar"> {\n  let summary = "s";\n  let description = [{\n%s  }];\n}\n'
 PASS_TEXT = "**Requires** a **Guarantees** b **Fails when** c\n"
-OP_TD = 'def Tegula_DotOp : Tegula_Op<"dot", []> {\n  let summary = "s";\n  let description = [{\n%s  }];\n}\n'
+OP_TD = 'def Tegula_DotOp : Tegula_Op<"dot", []> {\n  let summary = "s";\n'
+OP_TD += "  let description = [{\n%s  }];\n  let hasVerifier = 1;\n}\n"
 OP_TEXT = "C1: one\n```mlir\n```\n"
 
 BREACHES: dict[str, dict[str, str]] = {

@@ -105,6 +105,7 @@ def SchedMaterializePass : Pass<"sched-materialize"> {
     map bodies. **Fails when** an op has no scheduled form, naming the op.
   }];
   let options = [
+    // style: allow(chip) a default, for tests of the pass alone; pipelines always say.
     Option<"target", "target", "std::string", "\"x86-64-v4\"", "machine to schedule for">];
   let dependentDialects = ["::tegula::sched::SchedDialect", "::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect"];

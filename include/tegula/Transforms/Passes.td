@@ -74,6 +74,7 @@ def SchedPlanPass : Pass<"sched-plan"> {
     schedule that covers its anchors. **Fails when** the target is unknown.
   }];
   let options = [
+    // style: allow(chip) a default, for tests of the pass alone; pipelines always say.
     Option<"target", "target", "std::string", "\"x86-64-v4\"", "machine to schedule for">,
     Option<"print", "print", "bool", "false", "print the schedules as tables">];
 }

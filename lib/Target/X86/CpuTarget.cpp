@@ -95,6 +95,7 @@ static Expected<CpuTarget> nativeTarget() {
 
 /// Registers LLVM's code generator with LLVM's own registry, once.
 static void initializeTargets() {
+  // style: allow(static) the registry is LLVM's own, one per process, and only grows.
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();

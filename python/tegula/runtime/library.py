@@ -96,6 +96,7 @@ def find_library() -> Path:
         ImportError: There is none, or TEGULA_LIBRARY names no file.
     """
     package = Path(__file__).resolve().parent.parent
+    # style: allow(environ) it says where the compiler is, before there is one to have settings.
     given = os.environ.get("TEGULA_LIBRARY")
     if given:
         if not Path(given).is_file():
