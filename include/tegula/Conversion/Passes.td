@@ -142,4 +142,46 @@ def ExpandVectorMathPass : Pass<"expand-vector-math"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// SchedToX86
+//===----------------------------------------------------------------------===//
+
+def SchedAssignArenaPass : Pass<"sched-assign-arena", "::mlir::ModuleOp"> {
+  let summary = "places of buffers in the arena of a worker";
+  let description = [{
+    Gives each `sched.alloc` its offset in bytes. Buffers that are never alive at
+    the same time share bytes; the contents of a buffer that a loop does not
+    overwrite at the start of each trip live as long as the loop. Offsets are
+    multiples of 64; unused buffers are dropped.
+
+    **Requires** scheduled kernels for a CPU target. **Guarantees** every
+    allocation has an offset. **Fails when** the target is unknown or has no
+    storage for an element type or a panel width.
+  }];
+}
+
+def ConvertSchedToX86Pass : Pass<"convert-sched-to-x86", "::mlir::ModuleOp"> {
+  let summary = "scheduled kernels into loops over vectors";
+  let description = [{
+    Every scheduled op becomes loops over vectors of the target's width on the
+    arena, inside the same kernel and grid: products as blocks that stay in
+    registers, maps as strips of vectors, copies with masks at the edges only.
+
+    * Rows are padded to whole vectors; 16-bit floats are held as f32 values that
+      are rounded after each op, i1 as a byte.
+    * Block sums start from zero and are added to the result once.
+    * Integer division by zero gives 0, as in NumPy, and never traps.
+    * Copies between a buffer and a view without a unit stride move one element
+      at a time.
+
+    **Requires** placed allocations (`sched-assign-arena`). **Guarantees** no op
+    of the scheduled level is left but the kernel and its `sched.arena`, nothing
+    is allocated, and no tile-sized vector is formed. **Fails when** a map holds
+    an op or type that the target has no vector form of.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // TEGULA_CONVERSION_PASSES_TD

@@ -1,0 +1,496 @@
+//===- Copy.cpp - Tiles between views and buffers -------------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   if the whole tile lies inside the bounds: move it, vector by vector
+//   else: fill the buffer with the pad, then move what lies inside, with masks
+//
+// The last axis of the storage runs along lanes. Where another axis of the view
+// has the unit stride, squares of lanes x lanes elements are transposed in
+// registers; where none has, elements move one by one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/AffineMap.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace tegula;
+using namespace tegula::sched;
+
+//===----------------------------------------------------------------------===//
+// Bounds
+//===----------------------------------------------------------------------===//
+
+/// True if `value` can be seen to be at least 0: positions in grids and streams.
+static bool isNonNegative(Value value, int depth = 4) {
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return *constant >= 0;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    Operation *parent = argument.getOwner()->getParentOp();
+    if (auto loop = dyn_cast<scf::ForOp>(parent))
+      return value == loop.getInductionVar() && isNonNegative(loop.getLowerBound());
+    return isa<GridOp>(parent);
+  }
+  Operation *op = value.getDefiningOp();
+  if (isa<memref::DimOp>(op))
+    return true;
+  if (depth == 0)
+    return false;
+  auto operand = [&](int i) { return isNonNegative(op->getOperand(i), depth - 1); };
+  if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp>(op))
+    return operand(0) && operand(1);
+  if (isa<arith::MaxSIOp>(op))
+    return operand(0) || operand(1);
+  return false;
+}
+
+namespace {
+
+/// The part of a tile that lies inside the bounds of a view: positions of the
+/// tile, a half-open range per axis.
+struct Bounds {
+  x86::Values lo, hi;
+  Value inside; ///< i1: the whole tile; null where that is known
+
+  Bounds(x86::Emitter &emit, Value view, ValueRange at, ValueRange upto,
+         ArrayRef<int64_t> shape) {
+    OpBuilder &builder = emit.builder;
+    auto both = [&](Value condition) {
+      inside = inside ? arith::AndIOp::create(builder, emit.loc, inside, condition) : condition;
+    };
+    for (auto [axis, extent] : llvm::enumerate(shape)) {
+      Value limit = builder.createOrFold<memref::DimOp>(emit.loc, view, axis);
+      if (!upto.empty() && upto[axis] != limit)
+        limit = emit.min(limit, upto[axis]);
+      Value zero = emit.index(0), size = emit.index(extent);
+      Value left = emit.sub(limit, at[axis]);
+      hi.push_back(emit.min(left, size));
+      std::optional<int64_t> known = getConstantIntValue(left);
+      if (!known || *known < static_cast<int64_t>(extent))
+        both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, left, size));
+      if (isNonNegative(at[axis])) {
+        lo.push_back(zero);
+        continue;
+      }
+      lo.push_back(emit.max(emit.sub(zero, at[axis]), zero));
+      both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, at[axis], zero));
+    }
+  }
+
+  /// Writes `whole` for a tile that lies inside, else `part`.
+  void choose(x86::Emitter &emit, function_ref<void()> whole, function_ref<void()> part) {
+    if (!inside)
+      return whole();
+    auto choice = scf::IfOp::create(emit.builder, emit.loc, inside, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(emit.builder);
+    emit.builder.setInsertionPointToStart(choice.thenBlock());
+    whole();
+    emit.builder.setInsertionPointToStart(choice.elseBlock());
+    part();
+  }
+};
+
+/// A view whose axis `unit` has stride 1, seen with that axis last.
+struct UnitView {
+  Value memref;
+  SmallVector<int64_t> axes; ///< of the view, in the order of `memref`
+
+  UnitView(x86::Emitter &emit, Value view, int64_t unit) : memref(view) {
+    int64_t rank = cast<MemRefType>(view.getType()).getRank();
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    if (unit == rank - 1)
+      return;
+    axes.erase(axes.begin() + unit);
+    axes.push_back(unit);
+    auto map = AffineMap::getPermutationMap(axes, view.getContext());
+    memref = memref::TransposeOp::create(emit.builder, emit.loc, view, AffineMapAttr::get(map));
+  }
+
+  /// A position of the view as one of `memref`.
+  x86::Values order(ValueRange position) const {
+    x86::Values ordered;
+    for (int64_t axis : axes)
+      ordered.push_back(position[axis]);
+    return ordered;
+  }
+};
+
+/// How a tile lies in its storage: which tile axis runs along lanes, and where
+/// an element is.
+struct TileLayout {
+  BufType buf;
+  int64_t laneAxis, rowAxis; ///< rowAxis: the axis beside it, -1 in rank 1
+
+  explicit TileLayout(BufType buf) : buf(buf) {
+    int64_t rank = buf.getRank();
+    bool swapped = buf.isPacked() && buf.getTransposed();
+    laneAxis = swapped ? rank - 2 : rank - 1;
+    rowAxis = swapped ? rank - 1 : rank - 2;
+  }
+
+  /// Where the element at `position` of the tile lies in the storage.
+  x86::Values locate(x86::Emitter &emit, ValueRange position) const {
+    if (buf.getRank() == 0)
+      return {emit.index(0)};
+    if (!buf.isPacked())
+      return x86::Values(position);
+    x86::Values place(position.drop_back(2));
+    Value lane = position[laneAxis];
+    place.append({emit.div(lane, buf.getPanel()), position[rowAxis],
+                  emit.rem(lane, buf.getPanel())});
+    return place;
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// From a view into a buffer
+//===----------------------------------------------------------------------===//
+
+/// Moves one tile between a view and its storage.
+class TileTransfer {
+public:
+  TileTransfer(x86::Context &context, x86::Emitter &emit, Value view, ValueRange at,
+               ValueRange upto, Value buffer, Value pad)
+      : context(context), emit(emit), view(view), at(at), buffer(buffer),
+        storage(context.arena.get(buffer)), layout(cast<BufType>(buffer.getType())),
+        shape(layout.buf.getShape()), bounds(emit, view, at, upto, shape), pad(pad) {
+    auto type = cast<MemRefType>(view.getType());
+    elem = type.getElementType();
+    stored = cast<MemRefType>(storage.getType()).getElementType();
+    lanes = context.target.getLanes(stored);
+    findUnitAxis(type);
+  }
+
+  void emitCopy();
+  void emitStore();
+
+private:
+  void findUnitAxis(MemRefType type);
+  bool masksAllowed() const {
+    return elem.getIntOrFloatBitWidth() >= 32 || context.target.hasNarrowMasks();
+  }
+  void fill();
+  void clearBeyond();
+  Value padVector();
+  x86::Values viewPosition(ValueRange position);
+  Value loadLanes(const UnitView &from, ValueRange position, Value mask);
+  void copyElements(ValueRange lo, ValueRange hi);
+  void copyRows(bool whole);
+  void copySquares(bool whole);
+  void copySquare(const UnitView &from, ValueRange outer, Value first, int64_t rows, Value k,
+                  int64_t depth, bool whole);
+  void storeRows(bool whole);
+  void storeElements(ValueRange lo, ValueRange hi);
+
+  x86::Context &context;
+  x86::Emitter &emit;
+  Value view;
+  x86::Values at;
+  Value buffer, storage;
+  TileLayout layout;
+  ArrayRef<int64_t> shape;
+  Bounds bounds;
+  Value pad;
+  Type elem, stored; ///< in the view, in the storage
+  int64_t lanes, unitAxis = -1;
+};
+
+} // namespace
+
+/// The lane axis if its stride is 1, else the row axis if that one's is, else none.
+/// Bits (i1) have no vectors in memory: they are bytes there.
+void TileTransfer::findUnitAxis(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (elem.isInteger(1) || shape.empty() ||
+      failed(type.getStridesAndOffset(strides, offset)))
+    return;
+  if (strides[layout.laneAxis] == 1)
+    unitAxis = layout.laneAxis;
+  else if (layout.rowAxis >= 0 && strides[layout.rowAxis] == 1 && shape[layout.rowAxis] > 1)
+    unitAxis = layout.rowAxis;
+}
+
+x86::Values TileTransfer::viewPosition(ValueRange position) {
+  x86::Values result;
+  for (auto [origin, offset] : llvm::zip(at, position))
+    result.push_back(emit.add(origin, offset));
+  return result;
+}
+
+/// The pad as the storage holds it, in all lanes.
+Value TileTransfer::padVector() {
+  if (pad)
+    return emit.splat(emit.toStorage(pad), lanes);
+  return emit.neutral(Combine::add, emit.vectorOf(stored, lanes));
+}
+
+/// The whole storage, padding and all.
+void TileTransfer::fill() {
+  auto type = cast<MemRefType>(storage.getType());
+  Value flat = context.arena.get(buffer, {type.getNumElements()});
+  Value value = padVector();
+  emit.strips(type.getNumElements(), lanes, /*unroll=*/4,
+              [&](Value position, int64_t) { emit.store(value, flat, position); });
+}
+
+/// Columns of the last panel beyond the tile are 0 whatever the pad.
+void TileTransfer::clearBeyond() {
+  BufType buf = layout.buf;
+  if (!buf.isPacked() || shape[layout.laneAxis] % buf.getPanel() == 0)
+    return;
+  auto type = cast<MemRefType>(storage.getType());
+  int64_t rank = type.getRank(), used = shape[layout.laneAxis] % buf.getPanel();
+  SmallVector<int64_t> outer(type.getShape().drop_back(3));
+  outer.push_back(type.getDimSize(rank - 2));
+  Value zero = emit.neutral(Combine::add, emit.vectorOf(stored, lanes));
+  emit.nest(outer, [&](ValueRange position) {
+    for (int64_t lane = used / lanes * lanes; lane < buf.getPanel(); lane += lanes) {
+      x86::Values place(position.drop_back());
+      place.append({emit.index(type.getDimSize(rank - 3) - 1), position.back(), emit.index(lane)});
+      Value value = zero;
+      if (lane < used)
+        value = arith::SelectOp::create(emit.builder, emit.loc, emit.prefixMask(used - lane, lanes),
+                                        emit.load(storage, place, lanes), zero);
+      emit.store(value, storage, place);
+    }
+  });
+}
+
+/// `lanes` elements along the unit axis from `position` of the tile, those under
+/// `mask` (null: all); as the storage holds them.
+Value TileTransfer::loadLanes(const UnitView &from, ValueRange position, Value mask) {
+  x86::Values place = from.order(viewPosition(position));
+  if (!mask)
+    return emit.toStorage(emit.load(from.memref, place, lanes));
+  VectorType type = emit.vectorOf(elem, lanes);
+  Value other = pad ? emit.splat(pad, lanes) : emit.neutral(Combine::add, type);
+  return emit.toStorage(vector::MaskedLoadOp::create(emit.builder, emit.loc, type, from.memref,
+                                                     place, mask, other));
+}
+
+void TileTransfer::copyElements(ValueRange lo, ValueRange hi) {
+  emit.nest(lo, hi, [&](ValueRange position) {
+    Value value =
+        memref::LoadOp::create(emit.builder, emit.loc, view, viewPosition(position));
+    emit.store(emit.toStorage(value), storage, layout.locate(emit, position));
+  });
+}
+
+/// The lane axis has the unit stride.
+void TileTransfer::copyRows(bool whole) {
+  UnitView from(emit, view, unitAxis);
+  int64_t extent = shape[layout.laneAxis];
+  x86::Values lo, hi;
+  for (auto [axis, size] : llvm::enumerate(shape)) {
+    if (static_cast<int64_t>(axis) == layout.laneAxis)
+      continue;
+    lo.push_back(whole ? emit.index(0) : bounds.lo[axis]);
+    hi.push_back(whole ? emit.index(size) : bounds.hi[axis]);
+  }
+  emit.nest(lo, hi, [&](ValueRange outer) {
+    emit.strips(extent, lanes, whole ? 4 : 1, [&](Value lane, int64_t valid) {
+      x86::Values position(outer);
+      position.insert(position.begin() + layout.laneAxis, lane);
+      Value mask;
+      if (!whole) {
+        Value first = bounds.lo[layout.laneAxis];
+        if (!isConstantIntValue(first, 0))
+          first = emit.sub(first, lane);
+        mask = emit.rangeMask(first, emit.sub(bounds.hi[layout.laneAxis], lane), lanes);
+      } else if (valid < lanes) {
+        mask = emit.prefixMask(valid, lanes);
+      }
+      emit.store(loadLanes(from, position, mask), storage, layout.locate(emit, position));
+    });
+  });
+}
+
+/// The row axis has the unit stride: squares are transposed in registers.
+void TileTransfer::copySquares(bool whole) {
+  UnitView from(emit, view, unitAxis);
+  int64_t extent = shape[layout.laneAxis], depth = shape[layout.rowAxis];
+  SmallVector<int64_t> outer;
+  outer.append(shape.begin(), shape.end() - 2);
+  emit.nest(outer, [&](ValueRange position) {
+    emit.strips(extent, lanes, 1, [&](Value lane, int64_t rows) {
+      emit.strips(depth, lanes, 1, [&](Value k, int64_t valid) {
+        copySquare(from, position, lane, rows, k, valid, whole);
+      });
+    });
+  });
+}
+
+/// Lanes [first, first + rows) and rows [k, k + depth) of the storage.
+void TileTransfer::copySquare(const UnitView &from, ValueRange outer, Value first, int64_t rows,
+                              Value k, int64_t depth, bool whole) {
+  auto positionOf = [&](Value lane, Value row) {
+    x86::Values position(outer);
+    position.append({layout.laneAxis < layout.rowAxis ? lane : row,
+                     layout.laneAxis < layout.rowAxis ? row : lane});
+    return position;
+  };
+  OpBuilder &builder = emit.builder;
+  Value mask = depth < lanes ? emit.prefixMask(depth, lanes) : Value();
+  if (!whole) {
+    Value low = bounds.lo[layout.rowAxis];
+    if (!isConstantIntValue(low, 0))
+      low = emit.sub(low, k);
+    mask = emit.rangeMask(low, emit.sub(bounds.hi[layout.rowAxis], k), lanes);
+    for (auto [axis, iv] : llvm::enumerate(outer)) {
+      Value above = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, iv,
+                                          bounds.lo[axis]);
+      Value below = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::slt, iv,
+                                          bounds.hi[axis]);
+      Value in = arith::AndIOp::create(builder, emit.loc, above, below);
+      mask = arith::AndIOp::create(builder, emit.loc, mask, emit.splat(in, lanes));
+    }
+  }
+  Value none = padVector();
+  x86::Values square;
+  for (int64_t row = 0; row < lanes; ++row) {
+    if (row >= rows) {
+      square.push_back(none);
+      continue;
+    }
+    Value lane = emit.add(first, row), rowMask = mask;
+    if (!whole) {
+      Value above = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, lane,
+                                          bounds.lo[layout.laneAxis]);
+      Value below = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::slt, lane,
+                                          bounds.hi[layout.laneAxis]);
+      Value in = arith::AndIOp::create(builder, emit.loc, above, below);
+      rowMask = arith::AndIOp::create(builder, emit.loc, mask, emit.splat(in, lanes));
+    }
+    square.push_back(loadLanes(from, positionOf(lane, k), rowMask));
+  }
+  square = emit.transpose(square);
+  for (int64_t row = 0; row < depth; ++row)
+    emit.store(square[row], storage, layout.locate(emit, positionOf(first, emit.add(k, row))));
+}
+
+void TileTransfer::emitCopy() {
+  bool rows = unitAxis == layout.laneAxis && unitAxis >= 0;
+  auto copy = [&](bool whole) {
+    // Without masks for narrow elements a row's tail goes one by one.
+    bool tail = unitAxis >= 0 && shape[unitAxis] % lanes != 0;
+    if (unitAxis < 0 || ((!whole || tail) && !masksAllowed())) {
+      x86::Values zero(shape.size(), emit.index(0)), extents;
+      for (int64_t extent : shape)
+        extents.push_back(emit.index(extent));
+      copyElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
+    } else if (rows) {
+      copyRows(whole);
+    } else {
+      copySquares(whole);
+    }
+    clearBeyond();
+  };
+  bounds.choose(
+      emit, [&] { copy(/*whole=*/true); },
+      [&] {
+        fill();
+        copy(/*whole=*/false);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// From a buffer into a view
+//===----------------------------------------------------------------------===//
+
+void TileTransfer::storeElements(ValueRange lo, ValueRange hi) {
+  emit.nest(lo, hi, [&](ValueRange position) {
+    Value value = memref::LoadOp::create(emit.builder, emit.loc, storage,
+                                         layout.locate(emit, position));
+    emit.store(emit.fromStorage(value, elem), view, viewPosition(position));
+  });
+}
+
+void TileTransfer::storeRows(bool whole) {
+  int64_t axis = layout.laneAxis;
+  x86::Values lo, hi;
+  for (auto [i, size] : llvm::enumerate(shape.drop_back())) {
+    lo.push_back(whole ? emit.index(0) : bounds.lo[i]);
+    hi.push_back(whole ? emit.index(size) : bounds.hi[i]);
+  }
+  emit.nest(lo, hi, [&](ValueRange outer) {
+    emit.strips(shape[axis], lanes, whole ? 4 : 1, [&](Value lane, int64_t valid) {
+      x86::Values position(outer);
+      position.push_back(lane);
+      Value value = emit.fromStorage(emit.load(storage, position, lanes), elem);
+      x86::Values place = viewPosition(position);
+      if (whole && valid == lanes)
+        return emit.store(value, view, place);
+      Value mask;
+      if (whole) {
+        mask = emit.prefixMask(valid, lanes);
+      } else {
+        Value first = bounds.lo[axis];
+        if (!isConstantIntValue(first, 0))
+          first = emit.sub(first, lane);
+        mask = emit.rangeMask(first, emit.sub(bounds.hi[axis], lane), lanes);
+      }
+      vector::MaskedStoreOp::create(emit.builder, emit.loc, view, place, mask, value);
+    });
+  });
+}
+
+void TileTransfer::emitStore() {
+  bool tail = unitAxis >= 0 && shape[unitAxis] % lanes != 0;
+  auto store = [&](bool whole) {
+    if (unitAxis >= 0 && unitAxis == layout.laneAxis && ((whole && !tail) || masksAllowed()))
+      return storeRows(whole);
+    x86::Values zero(shape.size(), emit.index(0)), extents;
+    for (int64_t extent : shape)
+      extents.push_back(emit.index(extent));
+    storeElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
+  };
+  bounds.choose(
+      emit, [&] { store(/*whole=*/true); }, [&] { store(/*whole=*/false); });
+}
+
+//===----------------------------------------------------------------------===//
+// Entry points
+//===----------------------------------------------------------------------===//
+
+LogicalResult x86::lowerCopy(Context &context, Emitter &emit, CopyOp op) {
+  Value source = op.getSource();
+  x86::Values at(op.getAt()), upto(op.getUpto());
+  if (auto buf = dyn_cast<BufType>(source.getType())) {
+    if (buf.getRank() == 0) {
+      Value zero = emit.index(0);
+      emit.store(emit.load(context.arena.get(source), zero, /*lanes=*/1),
+                 context.arena.get(op.getDest()), zero);
+      return success();
+    }
+    // The storage of a row buffer, seen without its padding, is a view like any other.
+    Value memref = context.arena.get(source);
+    auto type = cast<MemRefType>(memref.getType());
+    SmallVector<OpFoldResult> offsets(type.getRank(), emit.builder.getIndexAttr(0)), sizes,
+        strides(type.getRank(), emit.builder.getIndexAttr(1));
+    for (int64_t extent : buf.getShape())
+      sizes.push_back(emit.builder.getIndexAttr(extent));
+    source = memref::SubViewOp::create(emit.builder, emit.loc, memref, offsets, sizes, strides);
+    at.assign(buf.getRank(), emit.index(0));
+  }
+  TileTransfer(context, emit, source, at, upto, op.getDest(), op.getPad()).emitCopy();
+  return success();
+}
+
+LogicalResult x86::lowerStore(Context &context, Emitter &emit, sched::StoreOp op) {
+  TileTransfer(context, emit, op.getView(), op.getAt(), op.getUpto(), op.getSource(),
+               /*pad=*/Value())
+      .emitStore();
+  return success();
+}

@@ -1,0 +1,57 @@
+//===- Lowering.h - Scheduled ops into loops over vectors -------*- C++ -*-===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TEGULA_LIB_CONVERSION_SCHEDTOX86_LOWERING_H
+#define TEGULA_LIB_CONVERSION_SCHEDTOX86_LOWERING_H
+
+#include "Emitter.h"
+#include "Storage.h"
+
+namespace tegula::x86 {
+
+/// The arena of one kernel and the buffers in it.
+class Arena {
+public:
+  /// Replaces the placed allocations of `grid`; fails on one without a place.
+  mlir::LogicalResult place(GridOp grid, const TargetInfo &target);
+  /// The storage of a buffer.
+  mlir::Value get(mlir::Value buffer) const { return storage.lookup(buffer); }
+  /// The storage of a buffer under another contiguous shape.
+  mlir::Value get(mlir::Value buffer, llvm::ArrayRef<int64_t> shape);
+  /// Erases the allocations, which nothing uses any more.
+  void finish();
+
+private:
+  mlir::Value view(sched::AllocOp alloc, mlir::MemRefType type);
+
+  mlir::Value arena;
+  mlir::Operation *last = nullptr; ///< views are made behind this op
+  llvm::DenseMap<mlir::Value, mlir::Value> storage;
+  llvm::SmallVector<sched::AllocOp> allocs;
+};
+
+/// What the lowering of an op needs to know.
+struct Context {
+  Arena &arena;
+  const TargetInfo &target;
+  mlir::SymbolTable &symbols; ///< of the module, for constant tiles
+};
+
+// One per op; each writes in front of the op, which the caller erases.
+mlir::LogicalResult lowerCopy(Context &context, Emitter &emit, sched::CopyOp op);
+mlir::LogicalResult lowerStore(Context &context, Emitter &emit, sched::StoreOp op);
+mlir::LogicalResult lowerMma(Context &context, Emitter &emit, sched::MmaOp op);
+mlir::LogicalResult lowerMap(Context &context, Emitter &emit, sched::MapOp op);
+mlir::LogicalResult lowerMove(Context &context, Emitter &emit, sched::MoveOp op);
+mlir::LogicalResult lowerReshape(Context &context, Emitter &emit, sched::ReshapeOp op);
+mlir::LogicalResult lowerScan(Context &context, Emitter &emit, sched::ScanOp op);
+mlir::LogicalResult lowerArgMax(Context &context, Emitter &emit, sched::ArgMaxOp op);
+
+} // namespace tegula::x86
+
+#endif // TEGULA_LIB_CONVERSION_SCHEDTOX86_LOWERING_H

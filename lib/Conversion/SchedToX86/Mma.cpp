@@ -1,0 +1,251 @@
+//===- Mma.cpp - Products as blocks held in registers ---------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   for column groups (outer: one panel of B stays in the first cache)
+//     for row blocks
+//       rows x vectors accumulators, from zero, in registers:
+//       for k: load `vectors` of B; for each row: broadcast one element of A,
+//              one multiply-add per accumulator
+//       C <- accumulators, or scale * C + accumulators
+//
+// Rows are dealt out evenly (20 rows at 8 are 7 + 7 + 6), so there are at most
+// two heights; the columns' remainder is a narrower group.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace tegula;
+using namespace tegula::sched;
+
+namespace {
+
+/// The right operand as vectors along its columns.
+struct RightOperand {
+  Value memref;
+  Type elem;
+  bool packed;
+  int64_t panelVectors; ///< vectors of one packed panel
+};
+
+/// One product; the loops over batch axes have been entered.
+class Product {
+public:
+  Product(x86::Context &context, x86::Emitter &emit, MmaOp op)
+      : emit(emit), op(op), a(context.arena.get(op.getA())), c(context.arena.get(op.getC())),
+        scale(op.getScale() ? context.arena.get(op.getScale()) : Value()) {
+    BufType left = op.getA().getType(), result = op.getC().getType();
+    int64_t rank = result.getRank();
+    rows = result.getDimSize(rank - 2);
+    depth = left.getDimSize(op.getTransA() ? rank - 2 : rank - 1);
+    elem = cast<MemRefType>(c.getType()).getElementType();
+    lanes = context.target.getLanes(elem);
+    columns = llvm::divideCeil(result.getDimSize(rank - 1), lanes);
+    BufType right = op.getB().getType();
+    b = {context.arena.get(op.getB()), right.getElem(), right.isPacked(),
+         right.isPacked() ? right.getPanel() / lanes : 1};
+  }
+
+  void emitBatch(ValueRange batch);
+
+private:
+  int64_t chooseVectors(int64_t height) const;
+  void emitRows(Value column, int64_t vectors, int64_t height, int64_t first, int64_t blocks);
+  void emitBlock(Value row, Value column, int64_t height, int64_t vectors);
+  x86::Values emitStep(Value k, Value row, Value column, int64_t height, int64_t vectors,
+                       ValueRange sums);
+  Value loadRight(Value k, Value column, int64_t vector, int64_t vectors);
+  Value loadLeft(Value k, Value row);
+  Value multiplyAdd(Value x, Value y, Value sum);
+  void emitResult(Value row, Value column, int64_t height, int64_t vectors, ValueRange sums);
+  x86::Values at(ArrayRef<Value> batch, std::initializer_list<Value> inner) const {
+    x86::Values position(batch);
+    position.append(inner);
+    return position;
+  }
+
+  static constexpr int64_t unroll = 4;
+
+  x86::Emitter &emit;
+  MmaOp op;
+  Value a, c, scale;
+  RightOperand b;
+  Type elem;     ///< of sums
+  int64_t rows, depth, columns, lanes; ///< columns: in vectors
+  x86::Values batchA, batchB, batchC;
+};
+
+} // namespace
+
+/// Vectors of columns in a block of `height` rows. Few rows take more vectors, so
+/// that there are enough independent sums to hide the latency of a multiply-add.
+int64_t Product::chooseVectors(int64_t height) const {
+  RegisterBlock block = emit.target.getRegisterBlock();
+  int64_t vectors = std::gcd(block.vectors, b.packed ? b.panelVectors : block.vectors);
+  constexpr int64_t latency = 8; // 4 cycles in 2 units
+  while (height * vectors < latency && 2 * vectors <= columns && 2 * vectors <= latency) {
+    int64_t wider = 2 * vectors;
+    bool fits = height * wider + wider + 1 <= emit.target.getNumRegisters();
+    bool wholePanels = !b.packed || wider % b.panelVectors == 0 || b.panelVectors % wider == 0;
+    if (!fits || !wholePanels)
+      break;
+    vectors = wider;
+  }
+  return vectors;
+}
+
+void Product::emitBatch(ValueRange batch) {
+  auto stretch = [&](BufType type) {
+    x86::Values position;
+    for (auto [axis, iv] : llvm::enumerate(batch))
+      position.push_back(type.getDimSize(axis) == 1 ? emit.index(0) : iv);
+    return position;
+  };
+  batchA = stretch(op.getA().getType());
+  batchB = stretch(op.getB().getType());
+  batchC = x86::Values(batch);
+
+  int64_t blocks = llvm::divideCeil(rows, emit.target.getRegisterBlock().rows);
+  int64_t low = rows / blocks, tall = rows % blocks;
+  int64_t vectors = chooseVectors(tall ? low + 1 : low);
+  auto emitColumns = [&](Value column, int64_t width) {
+    if (tall)
+      emitRows(column, width, low + 1, 0, tall);
+    emitRows(column, width, low, tall * (low + 1), blocks - tall);
+  };
+  int64_t full = columns / vectors * vectors;
+  emit.loop(emit.index(0), emit.index(full), vectors,
+            [&](Value column) { emitColumns(column, vectors); });
+  // What is left may still span several panels: one panel, or less, at a time.
+  for (int64_t column = full; column < columns;) {
+    int64_t width = columns - column;
+    if (b.packed)
+      width = std::min(width, b.panelVectors - column % b.panelVectors);
+    emitColumns(emit.index(column), width);
+    column += width;
+  }
+}
+
+void Product::emitRows(Value column, int64_t vectors, int64_t height, int64_t first,
+                       int64_t blocks) {
+  emit.loop(emit.index(first), emit.index(first + blocks * height), height,
+            [&](Value row) { emitBlock(row, column, height, vectors); });
+}
+
+void Product::emitBlock(Value row, Value column, int64_t height, int64_t vectors) {
+  VectorType type = emit.vectorOf(elem, lanes);
+  Value zero = emit.neutral(Combine::add, type);
+  x86::Values sums(height * vectors, zero);
+  int64_t looped = depth / unroll * unroll;
+  sums = emit.loop(emit.index(0), emit.index(looped), unroll, sums,
+                   [&](Value k, ValueRange carried) {
+                     x86::Values next(carried);
+                     for (int64_t i = 0; i < unroll; ++i)
+                       next = emitStep(emit.add(k, i), row, column, height, vectors, next);
+                     return next;
+                   });
+  for (int64_t k = looped; k < depth; ++k)
+    sums = emitStep(emit.index(k), row, column, height, vectors, sums);
+  emitResult(row, column, height, vectors, sums);
+}
+
+x86::Values Product::emitStep(Value k, Value row, Value column, int64_t height, int64_t vectors,
+                              ValueRange sums) {
+  x86::Values right, next;
+  for (int64_t v = 0; v < vectors; ++v)
+    right.push_back(loadRight(k, column, v, vectors));
+  for (int64_t r = 0; r < height; ++r) {
+    Value left = loadLeft(k, emit.add(row, r));
+    for (int64_t v = 0; v < vectors; ++v)
+      next.push_back(multiplyAdd(left, right[v], sums[r * vectors + v]));
+  }
+  return next;
+}
+
+/// Vector `column + vector` of row k of B, for a block of `vectors` that begins at
+/// `column`: a multiple of `vectors`, or a constant.
+Value Product::loadRight(Value k, Value column, int64_t vector, int64_t vectors) {
+  x86::Values position;
+  if (!b.packed) {
+    position = at(batchB, {k, emit.mul(emit.add(column, vector), lanes)});
+  } else {
+    // A block's width divides a panel or is made of whole ones, so `vector` counts
+    // on from the block's first panel.
+    Value panel = emit.add(emit.div(column, b.panelVectors), vector / b.panelVectors);
+    bool wholePanels = vectors % b.panelVectors == 0;
+    Value first = wholePanels ? emit.index(0) : emit.rem(column, b.panelVectors);
+    Value inside = emit.add(first, vector % b.panelVectors);
+    position = at(batchB, {panel, k, emit.mul(inside, lanes)});
+  }
+  Value loaded = emit.load(b.memref, position, lanes);
+  if (loaded.getType() == emit.vectorOf(elem, lanes))
+    return loaded;
+  return arith::ExtSIOp::create(emit.builder, emit.loc, emit.vectorOf(elem, lanes), loaded);
+}
+
+Value Product::loadLeft(Value k, Value row) {
+  x86::Values position = op.getTransA() ? at(batchA, {k, row}) : at(batchA, {row, k});
+  Value loaded = memref::LoadOp::create(emit.builder, emit.loc, a, position);
+  if (loaded.getType() != elem)
+    loaded = arith::ExtSIOp::create(emit.builder, emit.loc, elem, loaded);
+  return emit.splat(loaded, lanes);
+}
+
+Value Product::multiplyAdd(Value x, Value y, Value sum) {
+  if (isa<FloatType>(elem))
+    return vector::FMAOp::create(emit.builder, emit.loc, x, y, sum);
+  Value product = arith::MulIOp::create(emit.builder, emit.loc, x, y);
+  return arith::AddIOp::create(emit.builder, emit.loc, sum, product);
+}
+
+void Product::emitResult(Value row, Value column, int64_t height, int64_t vectors,
+                         ValueRange sums) {
+  for (int64_t r = 0; r < height; ++r) {
+    Value line = emit.add(row, r), factor;
+    if (scale) {
+      Value number =
+          memref::LoadOp::create(emit.builder, emit.loc, scale, at(batchC, {line}));
+      factor = emit.splat(number, lanes);
+    }
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value sum = sums[r * vectors + v];
+      x86::Values position = at(batchC, {line, emit.mul(emit.add(column, v), lanes)});
+      if (op.getAccumulate()) {
+        Value old = emit.load(c, position, lanes);
+        sum = factor ? multiplyAdd(old, factor, sum) : emit.combine(Combine::add, old, sum);
+      }
+      emit.store(sum, c, position);
+    }
+  }
+}
+
+LogicalResult x86::lowerMma(Context &context, Emitter &emit, MmaOp op) {
+  BufType left = op.getA().getType(), right = op.getB().getType(), result = op.getC().getType();
+  Type elem = context.target.getStorageType(left.getElem());
+  bool widens = elem.isInteger(8) && result.getElem().isInteger(32);
+  if (elem != context.target.getStorageType(result.getElem()) && !widens)
+    return op.emitOpError() << "of " << left.getElem() << " into " << result.getElem()
+                            << " has no form on " << context.target.getName();
+  if (op.getTransB() && !right.isPacked())
+    return op.emitOpError("needs a transposed right operand in panels (pack)");
+  if (op.getScale() && op.getScale().getType().getElem() != result.getElem())
+    return op.emitOpError() << "scales " << result.getElem() << " by "
+                            << op.getScale().getType().getElem();
+  if (result.getElem().isF16() || result.getElem().isBF16())
+    return op.emitOpError() << "keeps sums in " << result.getElem() << ": they need f32";
+  Product product(context, emit, op);
+  emit.nest(result.getShape().drop_back(2), [&](ValueRange batch) { product.emitBatch(batch); });
+  return success();
+}
