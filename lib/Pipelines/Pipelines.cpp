@@ -95,7 +95,15 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target
   pm.addPass(createCSEPass());
 }
 
-void tegula::buildSchedToLoopsPipeline(OpPassManager &pm, const CpuTarget &target) {}
+void tegula::buildSchedToLoopsPipeline(OpPassManager &pm, const CpuTarget &target) {
+  pm.addPass(createSchedAssignArenaPass());
+  pm.addPass(createConvertSchedToX86Pass());
+  // Before elementary functions multiply the ops: equal splats and constants are
+  // one value, and tile constants that nothing reads any more are gone.
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createExpandVectorMathPass());
+}
 
 void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertKernelToFuncPass());

@@ -47,7 +47,7 @@ public:
 
   constexpr explicit TargetInfo(Row row) : row(row) {}
 
-  /// The target called `name`, or null.
+  /// The target called `name`, or null; what follows a '+' are further features.
   static const TargetInfo *lookup(llvm::StringRef name);
 
   /// Every target, the least demanding first.

@@ -158,6 +158,7 @@ private:
   void buildBind();
   void buildRun();
   void buildInstance();
+  void bindArena(Value pointer);
   void buildEntry();
 
   /// A 64-bit constant.
@@ -173,6 +174,7 @@ private:
   Block *block;
   GridOp grid;
   SmallVector<Attribute> requirements, checks;
+  int64_t arenaBytes = 0;
 };
 
 } // namespace
@@ -180,7 +182,7 @@ private:
 LogicalResult KernelOutliner::verifyLowered() {
   WalkResult result = grid.getBody().walk([&](Operation *op) {
     if (!isa_and_nonnull<TegulaDialect, sched::SchedDialect>(op->getDialect()) ||
-        isa<CheckOp>(op) || op == grid.getBody().front().getTerminator())
+        isa<CheckOp, sched::ArenaOp>(op) || op == grid.getBody().front().getTerminator())
       return WalkResult::advance();
     op->emitOpError() << "is still at the tile or scheduled level in kernel '" << kernel.getKernelName()
                       << "': lower it first, for instance with --tegula-to-loops";
@@ -426,6 +428,8 @@ void KernelOutliner::buildInstance() {
     if (isOpTriviallyDead(&op))
       op.erase();
 
+  bindArena(entry->getArgument(1));
+
   builder.setInsertionPointToEnd(entry);
   Value zero = arith::ConstantIntOp::create(builder, loc, 0, 32);
   func::ReturnOp::create(builder, loc, zero);
@@ -443,6 +447,22 @@ void KernelOutliner::buildInstance() {
   }
 }
 
+/// sched.arena : memref<Nxi8>  ->  the worker's scratch memory, of which N bytes are
+/// needed
+void KernelOutliner::bindArena(Value pointer) {
+  Block *entry = pointer.getParentBlock();
+  for (auto arena : llvm::make_early_inc_range(entry->getOps<sched::ArenaOp>())) {
+    MemRefType type = arena.getArena().getType();
+    arenaBytes = std::max(arenaBytes, type.getNumElements());
+    builder.setInsertionPoint(arena);
+    Value descriptor =
+        MemRefDescriptor::fromStaticShape(builder, arena.getLoc(), converter, type, pointer);
+    auto cast = UnrealizedConversionCastOp::create(builder, arena.getLoc(), type, descriptor);
+    arena.replaceAllUsesWith(cast.getResult(0));
+    arena.erase();
+  }
+}
+
 void KernelOutliner::buildEntry() {
   builder.setInsertionPoint(kernel);
   SmallVector<Attribute> types;
@@ -454,7 +474,7 @@ void KernelOutliner::buildEntry() {
                   symbol("run"), symbol("instance"), kernel.getArgAttrs(),
                   builder.getArrayAttr(types), grid.getStepsAttr(),
                   builder.getArrayAttr(requirements), builder.getArrayAttr(checks),
-                  builder.getI64IntegerAttr(0));
+                  builder.getI64IntegerAttr(arenaBytes));
 }
 
 namespace {

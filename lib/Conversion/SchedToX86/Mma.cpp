@@ -61,6 +61,7 @@ public:
   void emitBatch(ValueRange batch);
 
 private:
+  int64_t chooseRows();
   int64_t chooseVectors(int64_t height) const;
   void emitRows(Value column, int64_t vectors, int64_t height, int64_t first, int64_t blocks);
   void emitBlock(Value row, Value column, int64_t height, int64_t vectors);
@@ -88,6 +89,15 @@ private:
 };
 
 } // namespace
+
+/// Rows of a block: the schedule's panel as far as registers allow, else the target's.
+int64_t Product::chooseRows() {
+  RegisterBlock block = emit.target.getRegisterBlock();
+  if (!op.getPanel())
+    return block.rows;
+  int64_t most = (emit.target.getNumRegisters() - 1) / block.vectors - 1;
+  return std::clamp<int64_t>(*op.getPanel(), 1, most);
+}
 
 /// Vectors of columns in a block of `height` rows. Few rows take more vectors, so
 /// that there are enough independent sums to hide the latency of a multiply-add.
@@ -117,7 +127,7 @@ void Product::emitBatch(ValueRange batch) {
   batchB = stretch(op.getB().getType());
   batchC = x86::Values(batch);
 
-  int64_t blocks = llvm::divideCeil(rows, emit.target.getRegisterBlock().rows);
+  int64_t blocks = llvm::divideCeil(rows, chooseRows());
   int64_t low = rows / blocks, tall = rows % blocks;
   int64_t vectors = chooseVectors(tall ? low + 1 : low);
   auto emitColumns = [&](Value column, int64_t width) {

@@ -39,6 +39,7 @@ static constexpr TargetInfo targets[] = {
 llvm::ArrayRef<TargetInfo> TargetInfo::getAll() { return targets; }
 
 const TargetInfo *TargetInfo::lookup(llvm::StringRef name) {
+  name = name.split('+').first; // further features change no row yet
   for (const TargetInfo &target : targets)
     if (target.getName() == name)
       return &target;
