@@ -1,4 +1,4 @@
-//===- TegulaDecompose.cpp - Structured ops into plain tile ops -===//
+//===- TegulaDecompose.cpp - Structured ops into plain tile ops -----------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SCF/Transforms/Patterns.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/DialectConversion.h"
@@ -91,8 +92,30 @@ struct ConvertYield : OpConversionPattern<YieldOp> {
   }
 };
 
+/// The ops that take their softmax states apart.
+static LogicalResult verifyStates(Operation *root) {
+  auto visit = [](Operation *op) -> WalkResult {
+    if (isa<DecomposableOpInterface, StreamOp, YieldOp, scf::IfOp, scf::ForOp, scf::WhileOp,
+            scf::ConditionOp, scf::YieldOp>(op))
+      return WalkResult::advance();
+    SmallVector<Type> types(op->getOperandTypes());
+    llvm::append_range(types, op->getResultTypes());
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        llvm::append_range(types, block.getArgumentTypes());
+    if (llvm::none_of(types, llvm::IsaPred<SoftmaxType>))
+      return WalkResult::advance();
+    op->emitOpError("knows nothing of the softmax state that it takes or gives: use "
+                    "tegula.softmax_parts");
+    return WalkResult::interrupt();
+  };
+  return failure(root->walk(visit).wasInterrupted());
+}
+
 struct TegulaDecompose : tegula::impl::TegulaDecomposePassBase<TegulaDecompose> {
   void runOnOperation() override {
+    if (failed(verifyStates(getOperation())))
+      return signalPassFailure();
     MLIRContext *context = &getContext();
     TypeConverter converter;
     converter.addConversion([](Type type) { return type; });

@@ -134,10 +134,6 @@ static LogicalResult verifyArgument(Operation *op, ArgAttr arg, Type type) {
 }
 
 LogicalResult tegula::verifyArguments(Operation *op, Block &block, ArrayAttr args) {
-  Operation *parent = op->getParentOp();
-  if (parent && !parent->hasTrait<OpTrait::SymbolTable>()) // C5
-    return op->emitOpError() << "stands in a '" << parent->getName()
-                             << "': it belongs in a module";
   if (args.size() != block.getNumArguments()) // C1
     return op->emitOpError() << "has " << block.getNumArguments() << " arguments but "
                              << args.size() << " argument attributes";

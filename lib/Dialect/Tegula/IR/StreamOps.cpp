@@ -207,7 +207,11 @@ MutableArrayRef<OpOperand> StreamOp::getInitsMutable() {
 Block::BlockArgListType StreamOp::getRegionIterArgs() { return getCarried(); }
 
 std::optional<MutableArrayRef<OpOperand>> StreamOp::getYieldedValuesMutable() {
-  return MutableArrayRef<OpOperand>(getYield().getValuesMutable());
+  // Asked for while the body is not verified yet.
+  auto yield = dyn_cast<YieldOp>(getBody().front().getTerminator());
+  if (!yield)
+    return std::nullopt;
+  return MutableArrayRef<OpOperand>(yield.getValuesMutable());
 }
 
 std::optional<ResultRange> StreamOp::getLoopResults() { return getResults(); }

@@ -33,6 +33,7 @@ def Tegula_DotOp : Tegula_Op<"dot", [Pure,
     * C5: a `precision` other than `ieee` needs f32 operands.
 
     ```mlir
+    // given %q: tensor<128x64xbf16>, %k: tensor<64x64xbf16>, %c: tensor<128x64xf32>
     %s = tegula.dot %q, trans %k acc %c
            : tensor<128x64xbf16>, tensor<64x64xbf16> -> tensor<128x64xf32>
     ```
@@ -63,6 +64,7 @@ def Tegula_ReduceOp : Tegula_Op<"reduce", [Pure,
       type.
 
     ```mlir
+    // given %x: tensor<64x3xf32>
     %r = tegula.reduce add %x axis 1 : tensor<64x3xf32> -> tensor<64xf32>
     ```
   }];
@@ -85,6 +87,7 @@ def Tegula_ArgMaxOp : Tegula_Op<"argmax", [Pure]> {
     without it, and element type i32.
 
     ```mlir
+    // given %x: tensor<64x3xf32>
     %r = tegula.argmax %x axis 1 : tensor<64x3xf32> -> tensor<64xi32>
     ```
   }];
@@ -102,6 +105,7 @@ def Tegula_ScanOp : Tegula_Op<"scan", [Pure, AllTypesMatch<["x", "result"]>]> {
     is an axis of the operand.
 
     ```mlir
+    // given %x: tensor<64xf32>
     %r = tegula.scan add %x axis 0 reverse exclusive : tensor<64xf32>
     ```
   }];
@@ -127,6 +131,7 @@ def Tegula_BroadcastOp : Tegula_Op<"broadcast", [Pure]> {
     * C3: element types agree.
 
     ```mlir
+    // given %x: tensor<128xf32>
     %r = tegula.broadcast %x dims [0] : tensor<128xf32> -> tensor<128x64xf32>
     ```
   }];
@@ -146,6 +151,7 @@ def Tegula_TransposeOp : Tegula_Op<"transpose", [Pure]> {
     ones, and element types agree.
 
     ```mlir
+    // given %x: tensor<4x8xf32>
     %r = tegula.transpose %x perm [1, 0] : tensor<4x8xf32> -> tensor<8x4xf32>
     ```
   }];
@@ -163,6 +169,7 @@ def Tegula_ReshapeOp : Tegula_Op<"reshape", [Pure]> {
     C1: as many elements on both sides, of one type.
 
     ```mlir
+    // given %x: tensor<4x8xf32>
     %r = tegula.reshape %x : tensor<4x8xf32> -> tensor<2x2x8xf32>
     ```
   }];
@@ -182,13 +189,14 @@ def Tegula_ConcatOp : Tegula_Op<"concat", [Pure]> {
       are equal.
 
     ```mlir
+    // given %a: tensor<4x2xf32>, %b: tensor<4x6xf32>
     %r = tegula.concat axis 1 (%a, %b)
            : tensor<4x2xf32>, tensor<4x6xf32> -> tensor<4x8xf32>
     ```
   }];
   let arguments = (ins I64Attr:$axis, Variadic<Tegula_Tile>:$xs);
   let results = (outs Tegula_Tile:$result);
-  let assemblyFormat = "`axis` $axis `(` $xs `)` attr-dict `:` type($xs) `->` type($result)";
+  let assemblyFormat = "`axis` $axis ` ` `(` $xs `)` attr-dict `:` type($xs) `->` type($result)";
   let hasVerifier = 1;
   let hasFolder = 1;
 }
@@ -200,6 +208,7 @@ def Tegula_IotaOp : Tegula_Op<"iota", [Pure]> {
     are the launch's promise where the result is i32.
 
     ```mlir
+    // given %n: index
     %r = tegula.iota %n : tensor<64xi32>
     ```
   }];
@@ -220,6 +229,7 @@ def Tegula_Exp2Op : Tegula_Op<"exp2", [Pure, AllTypesMatch<["x", "result"]>,
     type.
 
     ```mlir
+    // given %x: tensor<64xf32>
     %r = tegula.exp2 %x policy <poly> degree 4 : tensor<64xf32>
     ```
   }];

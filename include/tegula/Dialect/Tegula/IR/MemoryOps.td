@@ -29,6 +29,7 @@ def Tegula_LoadOp : Tegula_Op<"load", [
     * C4: the view is not an `out` argument (or a subview of one).
 
     ```mlir
+    // given %v: memref<?x?xf32>, %m: index, %c0: index, %hi: index, %d: index, %p: f32
     %t = tegula.load %v[%m, %c0] upto [%hi, %d] pad %p : f32
            : memref<?x?xf32> -> tensor<64x32xf32>
     ```
@@ -59,6 +60,7 @@ def Tegula_StoreOp : Tegula_Op<"store", [
     * C4: the view is not an `in` argument (or a subview of one).
 
     ```mlir
+    // given %v: memref<?x?xf32>, %t: tensor<64x32xf32>, %m: index, %c0: index
     tegula.store %t, %v[%m, %c0] : tensor<64x32xf32>, memref<?x?xf32>
     ```
   }];

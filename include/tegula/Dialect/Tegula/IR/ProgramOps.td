@@ -35,7 +35,7 @@ def Tegula_KernelOp : Tegula_Op<"kernel", [
     * C3: the body holds exactly one `tegula.grid`, as its last op but the
       terminator, which is `tegula.return`.
     * C4: the launch part accesses no memory and holds no stream.
-    * C5: stands in a module.
+    * C5: stands in a module (the trait of symbols).
 
     ```mlir
     tegula.kernel @fill(out %y: memref<?xf32, strided<[?], offset: ?>> align 16, %v: f32) {
@@ -64,7 +64,12 @@ def Tegula_ReturnOp : Tegula_Op<"return", [Pure, Terminator]> {
     C1: stands in a kernel (at any level) or a program.
 
     ```mlir
-    tegula.return
+    tegula.kernel @nothing(%n: index) {
+      tegula.grid (%i) to (%n) step (64) {
+        tegula.yield
+      }
+      tegula.return
+    }
     ```
   }];
   let assemblyFormat = "attr-dict";
@@ -79,6 +84,7 @@ def Tegula_RequireOp : Tegula_Op<"require"> {
     program, outside grids.
 
     ```mlir
+    // in a launch part, given %ok: i1
     tegula.require %ok, "H must be a multiple of HK"
     ```
   }];
@@ -96,6 +102,7 @@ def Tegula_CheckOp : Tegula_Op<"check", [MemoryEffects<[MemWrite]>]> {
     check say so. C1: stands inside a grid.
 
     ```mlir
+    // in a grid, given %inside: i1
     tegula.check %inside, "q[q0:q1]: 0 <= q0 <= q1 <= TQ does not hold"
     ```
   }];
@@ -120,6 +127,7 @@ def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
     * C4: stands in a kernel, and ends with a `tegula.yield` of nothing.
 
     ```mlir
+    // in a kernel, given %M: index, %N: index
     tegula.grid (%m, %n) to (%M, %N) step (128, 128) order grouped 8 {
       tegula.yield
     }
@@ -138,8 +146,14 @@ def Tegula_YieldOp : Tegula_Op<"yield", [Pure, Terminator, ReturnLike,
     ParentOneOf<["GridOp", "StreamOp", "VariantOp"]>]> {
   let summary = "ends a grid or stream body, with the values carried to the next trip";
   let description = [{
+    C1: stands in a grid or a variant, with no values, or in a stream, with one
+    per carried value.
+
     ```mlir
-    tegula.yield %a : tensor<4x8xf32>
+    // given %lo: index, %hi: index, %a0: tensor<4x8xf32>
+    %r = tegula.stream %n = %lo to %hi step 8 iter_args(%a = %a0) -> (tensor<4x8xf32>) {
+      tegula.yield %a : tensor<4x8xf32>
+    }
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$values);
@@ -188,6 +202,7 @@ def Tegula_WorkspaceOp : Tegula_Op<"workspace"> {
     contiguous memref of the language's element types. C2: stands in a program.
 
     ```mlir
+    // in a program, given %b: index, %h: index
     %w = tegula.workspace(%b, %h) : memref<?x?xf32>
     ```
   }];
@@ -208,6 +223,7 @@ def Tegula_LaunchOp : Tegula_Op<"launch", [
       `out` or `inout` arguments.
 
     ```mlir
+    // in a program, given in %x: memref<?xf32>, out %y: memref<?xf32>
     tegula.launch @copy(%x, %y) : memref<?xf32>, memref<?xf32>
     ```
   }];
@@ -226,8 +242,9 @@ def Tegula_VariantOp : Tegula_Op<"variant", [SingleBlock, NoRegionArguments,
     nothing.
 
     ```mlir
-    tegula.variant (%unit, %aligned) {
-      tegula.launch @fast(%x, %y) : memref<?xf32>, memref<?xf32>
+    // in a program, given in %x: memref<?xf32>, out %y: memref<?xf32>, %unit: i1, %aligned: i1
+    tegula.variant(%unit, %aligned) {
+      tegula.launch @copy(%x, %y) : memref<?xf32>, memref<?xf32>
       tegula.yield
     }
     ```

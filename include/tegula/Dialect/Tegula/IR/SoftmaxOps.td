@@ -21,7 +21,8 @@ class Tegula_SoftmaxOp<string mnemonic, list<Trait> traits = []>
 def Tegula_SoftmaxInitOp : Tegula_SoftmaxOp<"softmax_init"> {
   let summary = "the empty softmax: no key seen yet";
   let description = [{
-    m = -inf, l = 0, acc = 0: the unit of `softmax_merge`.
+    m = -inf, l = 0, acc = 0: the unit of `softmax_merge`. C1: the result is a
+    softmax state.
 
     ```mlir
     %s = tegula.softmax_init : !tegula.softmax<128x64xf32>
@@ -50,7 +51,8 @@ def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
     Inner labels: `.max .exp .sum .dot`.
 
     ```mlir
-    %s1 = tegula.softmax_update %s0, %x, %v scale %c
+    // given %s0: !tegula.softmax<128x64xf32>, %x: tensor<128x32xf32>, %v: tensor<32x64xbf16>, %c: f32
+    %s1 = tegula.softmax_update %s0, %x, %v scale %c : f32
             : !tegula.softmax<128x64xf32>, tensor<128x32xf32>, tensor<32x64xbf16>
     ```
   }];
@@ -72,9 +74,11 @@ def Tegula_SoftmaxMergeOp : Tegula_SoftmaxOp<"softmax_merge", [
     SameOperandsAndResultType]> {
   let summary = "the softmax over the keys of both states";
   let description = [{
-    Associative, with `softmax_init` as unit.
+    Associative, with `softmax_init` as unit. C1: operands and result have one
+    type.
 
     ```mlir
+    // given %a: !tegula.softmax<128x64xf32>, %b: !tegula.softmax<128x64xf32>
     %s = tegula.softmax_merge %a, %b : !tegula.softmax<128x64xf32>
     ```
   }];
@@ -93,6 +97,7 @@ def Tegula_SoftmaxStateOp : Tegula_SoftmaxOp<"softmax_state"> {
     C1: m and l are [rows], acc is [rows, cols], all of the state's element type.
 
     ```mlir
+    // given %m: tensor<128xf32>, %l: tensor<128xf32>, %acc: tensor<128x64xf32>
     %s = tegula.softmax_state %m, %l, %acc : !tegula.softmax<128x64xf32>
     ```
   }];
@@ -110,6 +115,7 @@ def Tegula_SoftmaxPartsOp : Tegula_SoftmaxOp<"softmax_parts"> {
     type.
 
     ```mlir
+    // given %s: !tegula.softmax<128x64xf32>
     %m, %l, %acc = tegula.softmax_parts %s : !tegula.softmax<128x64xf32>
     ```
   }];
@@ -128,6 +134,7 @@ def Tegula_SoftmaxFinishOp : Tegula_SoftmaxOp<"softmax_finish"> {
     * C1: out is [rows, cols], lse is [rows], both of the state's element type.
 
     ```mlir
+    // given %s: !tegula.softmax<128x64xf32>
     %o, %l = tegula.softmax_finish %s
                : !tegula.softmax<128x64xf32> -> tensor<128x64xf32>, tensor<128xf32>
     ```

@@ -44,10 +44,11 @@ def Tegula_StreamOp : Tegula_Op<"stream", [
       the updated value is what is yielded.
     * C4: a `schedule` names every labelled anchor of the body (nested streams
       have their own) in exactly one row, structured ops by their inner labels,
-      and nothing else; the second half `x.put` of a load `x` may have a row.
+      and nothing else.
     * C5: the body ends with `tegula.yield`.
 
     ```mlir
+    // given %v: memref<?xf32>, %lo: index, %hi: index, %a0: tensor<4xf32>
     %r = tegula.stream %k = %lo to %hi step 64 order any iter_args(%a = %a0) -> (tensor<4xf32>) {
       %t = tegula.load %v[%k] : memref<?xf32> -> tensor<4xf32>
       %s = arith.addf %a, %t : tensor<4xf32>
