@@ -30,7 +30,9 @@ TYPES = (
 NUMBERS = ("-1", "0", "1", "2", "7", "64", "2147483648", "9223372036854775807", "-9223372036854775808")
 ATTRIBUTES = ("unit", '"text"', "[]", "0 : i64", "-1 : i32", "array<i64>", "array<i64: 9, -9>", "array<i32: 1>", "f32")
 # Not the element of `array<i64: 1>`: upstream's parser crashes on `array<index: 1>`.
-TYPE = re.compile(r"(?<![\w%#.])(?<!array<)(?:index|[if]\d+|bf16|(?:tensor|memref|!tegula\.softmax)<[^<>]*(?:<[^<>]*>[^<>]*)?>)(?!\w)")
+TYPE = re.compile(
+    r"(?<![\w%#.])(?<!array<)(?:index|[if]\d+|bf16|(?:tensor|memref|!tegula\.softmax)<[^<>]*(?:<[^<>]*>[^<>]*)?>)(?!\w)"
+)
 
 Edit = Callable[[list[str], random.Random], None]
 

@@ -263,6 +263,17 @@ func.func @row_flag(%lo: index, %hi: index) {
 
 // -----
 
+// Rows of schedules: C1
+func.func @row_role(%lo: index, %hi: index) {
+  // expected-error @+1 {{role of a schedule row must be an identifier, got 'a.b'}}
+  tegula.stream %n = %lo to %hi step 4 schedule<[<a.b 0 "kt">]> {
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
 // Not a row at all
 func.func @row(%lo: index, %hi: index) {
   // expected-error @+1 {{expected valid keyword}}

@@ -41,6 +41,17 @@ TEST_F(BuildersTest, SoftmaxTypeIsUniquedAndNamesItsParts) {
   EXPECT_EQ(parts[2], RankedTensorType::get({8, 4}, f32));
 }
 
+TEST_F(BuildersTest, ScheduleRowsNameSomething) {
+  std::string message;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return success();
+  });
+  auto emit = [&] { return emitError(UnknownLoc::get(&context)); };
+  EXPECT_TRUE(failed(ScheduleRowAttr::verify(emit, "all", 0, {}, std::nullopt, 0)));
+  EXPECT_EQ(message, "a schedule row names at least one label");
+}
+
 TEST_F(BuildersTest, ViewAccessIsThatOfTheArgumentBehindSubviews) {
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(R"(
     tegula.kernel @k(in %x: memref<8x8xf32>, inout %y: memref<8x8xf32>) {

@@ -72,7 +72,7 @@ def Tegula_ReduceOp : Tegula_Op<"reduce", [Pure,
                        OptionalAttr<StrAttr>:$label);
   let results = (outs Tegula_NumberTile:$result);
   let assemblyFormat = [{
-    $kind $x `axis` $axis (`label` $label^)? attr-dict `:` type($x) `->` type($result)
+    `` $kind $x `axis` $axis (`label` $label^)? attr-dict `:` type($x) `->` type($result)
   }];
   let hasVerifier = 1;
   let hasFolder = 1;
@@ -113,7 +113,7 @@ def Tegula_ScanOp : Tegula_Op<"scan", [Pure, AllTypesMatch<["x", "result"]>]> {
                        UnitAttr:$reverse, UnitAttr:$exclusive);
   let results = (outs Tegula_NumberTile:$result);
   let assemblyFormat = [{
-    $kind $x `axis` $axis (`reverse` $reverse^)? (`exclusive` $exclusive^)? attr-dict
+    `` $kind $x `axis` $axis (`reverse` $reverse^)? (`exclusive` $exclusive^)? attr-dict
     `:` type($x)
   }];
   let hasVerifier = 1;

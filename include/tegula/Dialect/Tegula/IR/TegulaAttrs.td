@@ -36,9 +36,7 @@ def Tegula_GridOrder : Tegula_Enum<"GridOrder", "a hint: the order in which inst
 
 def Tegula_Combine : Tegula_Enum<"Combine", "how a reduction or scan combines two elements", [
   I32EnumCase<"add", 0>, I32EnumCase<"max", 1>, I32EnumCase<"min", 2>]>;
-def Tegula_CombineAttr : Tegula_EnumAttr<Tegula_Combine, "combine"> {
-  let assemblyFormat = "`` $value";
-}
+def Tegula_CombineAttr : Tegula_EnumAttr<Tegula_Combine, "combine">;
 
 def Tegula_Precision : Tegula_Enum<"Precision", "how products of f32 operands may be formed", [
   I32EnumCase<"ieee", 0>, I32EnumCase<"tf32", 1>, I32EnumCase<"tf32x3", 2>]>;
