@@ -262,6 +262,23 @@ def make_adder(c: float) -> Any:
     return add
 
 
+def test_a_captured_number_that_changes_is_seen() -> None:
+    backend = FakeBackend()
+    kernel = static.on(backend)
+    x = np.zeros(4, np.float32)
+    c = 1.0
+
+    def scaled(t: Any) -> Any:
+        return t * c
+
+    for value in (1.0, 2.0, 1.0):
+        c = value
+        for _ in range(2):
+            kernel(x, x.copy(), f=scaled)
+    assert len(backend.texts) == 2
+    assert "dense<2.0>" in backend.texts[1]
+
+
 LIMIT = 2.0
 
 
@@ -295,6 +312,18 @@ def test_clear_reads_globals_again(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel.clear()
     kernel(x, x.copy())
     assert "dense<3.0>" in backend.texts[1]
+
+
+def test_a_changed_global_is_seen_by_a_call_of_new_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = FakeBackend()
+    kernel = uses_global.on(backend)
+    for n in (4, 5, 6):
+        kernel(np.zeros(n, np.float32), np.zeros(n, np.float32))
+    assert len(backend.texts) == 1
+    monkeypatch.setitem(globals(), "LIMIT", 3.0)
+    kernel(np.zeros(7, np.float32), np.zeros(7, np.float32))
+    kernel(np.zeros(4, np.float32), np.zeros(4, np.float32))
+    assert len(backend.texts) == 2 and "dense<3.0>" in backend.texts[1]
 
 
 @tg.views

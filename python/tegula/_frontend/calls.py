@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from tegula._frontend.regions import Branch, Frame, Loop
 from tegula._frontend.rewrite import REWRITES
-from tegula._frontend.trace import fail
+from tegula._frontend.trace import fail, tracing
 from tegula.errors import ControlError, Site
 from tegula.language.control import Stream
 from tegula.language.elementwise import binary, invert, maximum, minimum
@@ -127,6 +127,9 @@ def call(f: Any) -> Any:
 
 
 def _rewritten(f: FunctionType) -> FunctionType:
+    trace = tracing()
+    if trace is not None:
+        trace.functions[f.__code__] = f
     return REWRITES.function(f, sys.modules["tegula"], sys.modules[__name__])
 
 

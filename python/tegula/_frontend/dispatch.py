@@ -9,7 +9,7 @@ are packed per call. All else goes to `slow`, which binds, specialises, compiles
 
 For `f(x: In[T, "N"], y: Out[T, "N"], s: Opt[A] = None, *, B: tile = 4)` and NumPy arrays:
 
-    def f(x, y, s=None, *extra, B=…, **unknown):                       # our names are prefixed in truth
+    def f(x, y, s=None, *extra, B=…, **unknown):            # in truth our names begin with _t_
         rec = key = None
         if intercept() is None and not extra and not unknown:
             try:
@@ -39,6 +39,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, cast
 
 import numpy as np
@@ -149,6 +150,7 @@ class Dispatch:
             "_t_refused": refused,
             "_t_slow": self.slow,
             "_t_static": _static_key,
+            "_t_function": _function_key,
             "_t_truth": {False: 0, True: 1},
             "_t_word": ctypes.c_size_t.from_address,
         }
@@ -187,6 +189,11 @@ def _static_key(value: Any) -> Any:
     """`1`, `1.0` and `True` are one key to a dict, and three programs."""
     kind = cast(Any, type(value))
     return (kind, value) if kind in _SIMPLE else value_key(value)
+
+
+def _function_key(value: Any) -> Any:
+    """A function that captures nothing is its own key; captured values may change between calls."""
+    return value if type(value) is FunctionType and value.__closure__ is None else value_key(value)
 
 
 def _source(signature: Signature, scope: dict[str, Any]) -> str:
@@ -303,7 +310,7 @@ def _key_tail(signature: Signature) -> list[str]:
         if isinstance(p.spec, ScalarSpec) and p.spec.optional:
             out.append(f"{p.name} is None")
         elif p.spec is Static.FN:
-            out.append(p.name)
+            out.append(f"_t_function({p.name})")
         elif isinstance(p.spec, Static):
             out.append(f"_t_static({p.name})")
     return out

@@ -149,6 +149,9 @@ class Kernel:
     def specialise(self, bound: Bound) -> Specialised:
         """The traced form for what a call has bound, from the cache if it is there."""
         found = self._specialised.get(bound.key)
+        if found is not None and not found.is_current:
+            self.clear()  # a global that the trace has read is another one now
+            found = None
         if found is None:
             if len(self._specialised) >= _CAPACITY:
                 self.clear()

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
+
+import numpy as np
 
 from tegula._compiler.ops import Arg, Args, Block, Op, Str, drop_dead, walk
 from tegula._compiler.text import Text, print_module
 from tegula._frontend import calls
 from tegula._frontend import trace as tracing
 from tegula._frontend.launch_checks import add_launch_checks
-from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_stride
+from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_stride, value_key
 from tegula._frontend.trace import Trace, label_of, resolve, sites
 from tegula.errors import ControlError, KernelError, Note, ScopeError, TegulaError
 from tegula.language.annotations import ScalarSpec, ViewSpec, group_of
@@ -24,12 +27,51 @@ from tegula.language.values import Scalar, View, constant_scalar, scalar_op
 
 
 @dataclass(frozen=True, slots=True)
+class Global:
+    """A number, text, dtype or array that the trace has read from a module, frozen in what it made."""
+
+    scope: dict[str, Any]
+    name: str
+    key: Any
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it still has that value."""
+        return self.name in self.scope and value_key(self.scope[self.name]) == self.key
+
+
+def _globals_of(functions: Iterable[FunctionType]) -> tuple[Global, ...]:
+    """The globals of these kinds that the functions name. Functions and modules are not followed."""
+    found: dict[tuple[int, str], Global] = {}
+    for fn in functions:
+        scope = fn.__globals__
+        for name in _names(fn.__code__):
+            value = scope.get(name)
+            if isinstance(value, (bool, int, float, str, tuple, np.ndarray, DType)):
+                found.setdefault((id(scope), name), Global(scope, name, value_key(value)))
+    return tuple(found.values())
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names(constant)
+
+
+@dataclass(frozen=True, slots=True)
 class Specialised:
-    """A traced kernel: the op, its text, and the dtypes of its scalar arguments by name."""
+    """A traced kernel: the op, its text, the dtypes of its scalar arguments by name, and the globals it read."""
 
     op: Op
     text: Text
     scalars: dict[str, DType]
+    globals: tuple[Global, ...]
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the globals are what they were."""
+        return all(g.is_current for g in self.globals)
 
 
 class _Tracer:
@@ -209,4 +251,5 @@ def specialise(fn: FunctionType, signature: Signature, bound: Bound, name: str |
     """Traces the kernel for what the call has bound."""
     tracer = _Tracer(fn, signature, bound, name or fn.__name__)
     op = tracer.specialise()
-    return Specialised(op, print_module([op], sites), tracer.scalars)
+    frozen = _globals_of(tracer.trace.functions.values())
+    return Specialised(op, print_module([op], sites), tracer.scalars, frozen)

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, NoReturn, Protocol
 
 from tegula._compiler.ops import Attrs, Block, Op, Places, Value
@@ -49,6 +49,7 @@ class Trace:
         "ended",
         "entry",
         "failed",
+        "functions",
         "grid_places",
         "root",
     )
@@ -64,6 +65,7 @@ class Trace:
         self.grid_places: Places | None = None  # of the grid, once it is open
         self.ended: dict[str, Site] = {}  # names that ended with a stream
         self.failed: TegulaError | None = None
+        self.functions: dict[CodeType, FunctionType] = {}  # the author's functions that ran
 
     @property
     def in_grid(self) -> bool:
