@@ -85,7 +85,8 @@ def test_a_large_mean_costs_no_digits() -> None:
     rng = np.random.default_rng(1)
     x = (1000 + rng.standard_normal((8, 512))).astype(np.float32)
     y = numpy_of(call(ops.layer_norm, x))
-    np.testing.assert_allclose(y, oracles.layer_norm(x.astype(np.float64)), atol=2e-3)  # E[x²] - E[x]² would miss by 0.05
+    # E[x²] - E[x]² would miss by 0.05.
+    np.testing.assert_allclose(y, oracles.layer_norm(x.astype(np.float64)), atol=2e-3)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
