@@ -9,6 +9,7 @@ the two ways agree is what makes each a test of the other.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -616,10 +617,31 @@ def write(b: Array, i: int, j: int, hi: int, hj: int, t: Array) -> None:
                 b[i + r, j + c] = t[r, c]
 
 
+LEAVES_EARLY = """
+tegula.kernel @leaves_early(in %x: memref<?xf64>, out %y: memref<?xf64>) {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant 1 : index
+  %two = arith.constant 2 : index
+  tegula.grid (%g) to (%one) step (1) {
+    %t = tegula.load %x[%c0] : memref<?xf64> -> tensor<131072xf64>
+    tegula.stream %k = %c0 to %two step 1 {
+      %u = arith.addf %t, %t : tensor<131072xf64>
+      %first = arith.cmpi eq, %k, %c0 : index
+      tegula.check %first, "one trip"
+      tegula.store %u, %y[%c0] : tensor<131072xf64>, memref<?xf64>
+      tegula.yield
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+"""
+
+
 @pytest.fixture(scope="module")
 def memory() -> Loaded:
     kinds = [MEMORY.format(name, WINDOW.format(name)) for name in ("f64", "bf16", "i1")]
-    return load("\n".join([*kinds, CHECKED]), "tegula-to-loops")
+    return load("\n".join([*kinds, CHECKED, LEAVES_EARLY]), "tegula-to-loops")
 
 
 @pytest.mark.parametrize("dtype", [f64, bf16, i1], ids=NAMES.get)
@@ -653,6 +675,18 @@ def test_checks_and_requirements_stay(memory: Loaded) -> None:
         memory.launch("checked", 1, np.array([1, -1, 2]), y, 3)
     assert y.tolist() == [1, 5, 6]
     memory.launch("checked", 1, np.zeros(0, i64), y, 2)
+
+
+def test_failed_check_frees(memory: Loaded) -> None:
+    """500 launches that stop in the middle would leak a gigabyte."""
+    x, y = np.ones(4), np.zeros(4)
+    before = 0
+    for _ in range(500):
+        with pytest.raises(RuntimeError, match="check 1"):
+            memory.launch("leaves_early", 1, x, y)
+        before = before or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert (y == 2).all()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
 
 
 STRUCTURED = {name: c for name, c in CASES.items() if name.startswith("softmax")}

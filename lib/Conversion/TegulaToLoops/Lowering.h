@@ -141,6 +141,7 @@ private:
                                     Value position, ValueRange inits);
   void copyAll(ValueRange from, ArrayRef<Value> to);
   Value allocate(mlir::RankedTensorType type);
+  void freeBuffers();
 
   GridOp grid;
   mlir::Block *launch;

@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-
 //
 // What a tile program promises about one element: 16-bit floats are computed in
 // f32 and rounded after each op; every rounding is to nearest even and happens

@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-
 //
 // Written from the definitions (Milakov and Gimelshein 2018), row by row, and not
 // from the ops' decomposition: the two are compared in tests.
