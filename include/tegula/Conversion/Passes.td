@@ -54,8 +54,8 @@ def TegulaToLoopsPass : Pass<"tegula-to-loops", "::mlir::ModuleOp"> {
     compared with: it is deliberately plain, and shares no lowering with them.
     Structured ops have a lowering of their own here; decomposed programs run too.
 
-    * Buffers are allocated where the instance begins and freed where it ends,
-      so streams never allocate.
+    * Buffers are allocated where the instance begins and freed where it ends (a
+      failed `tegula.check` is an end), so streams never allocate.
     * Every element of a load or store is guarded by its bounds.
     * 16-bit floats are computed in f32 and rounded to nearest even after each op;
       bf16 is rounded in integer arithmetic, and conversions from f64 and from
@@ -64,8 +64,10 @@ def TegulaToLoopsPass : Pass<"tegula-to-loops", "::mlir::ModuleOp"> {
       ones in f32. `order any` visits upwards.
     * Integer division by zero gives 0, as in NumPy, and never traps.
 
-    **Requires** verified tile programs. **Guarantees** no tile, no stream and no
-    structured op is left in any kernel. **Fails when** an op takes or gives a tile
+    * Scheduled programs run as well; a buffer is its tile, however it is stored.
+
+    **Requires** verified tile or scheduled programs. **Guarantees** no tile, no
+    stream, no structured and no scheduled op is left in any kernel. **Fails when** an op takes or gives a tile
     and has no meaning as scalar loops, or a tile has 8-bit floats.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",

@@ -119,8 +119,7 @@ void loops::writeArgMax(LoopBuilder &b, Value x, Value result, int64_t axis) {
     Value best = b.fold(extent, {first, b.index(0)}, [&](Value k, ValueRange partial) {
       Value next = b.widen(b.load(x, withAxis(i, axis, k)));
       Value above = isAbove(b, next, partial[0]);
-      return SmallVector<Value>{b.select(above, next, partial[0]),
-                                b.select(above, k, partial[1])};
+      return SmallVector<Value>{b.select(above, next, partial[0]), b.select(above, k, partial[1])};
     })[1];
     b.store(arith::IndexCastOp::create(b, to.getElementType(), best), result, i);
   });
@@ -154,8 +153,7 @@ void loops::writeScan(LoopBuilder &b, Scan scan, Value x, Value result) {
 
 LogicalResult loops::lower(ScanOp op, Lowering &lowering) {
   Value x = lowering.buffer(op.getX()), result = lowering.define(op.getResult()).front();
-  Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(),
-            op.getExclusive()};
+  Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(), op.getExclusive()};
   writeScan(lowering.builder(), scan, x, result);
   return success();
 }
@@ -307,9 +305,8 @@ LogicalResult loops::lower(arith::ConstantOp op, Lowering &lowering) {
   if (auto splat = dyn_cast<SplatElementsAttr>(value)) {
     Value result = lowering.define(op.getResult()).front();
     Value element = b.constant(splat.getSplatValue<TypedAttr>());
-    lowering.atEntry([&] {
-      b.nest(type.getShape(), [&](ValueRange i) { b.store(element, result, i); });
-    });
+    lowering.atEntry(
+        [&] { b.nest(type.getShape(), [&](ValueRange i) { b.store(element, result, i); }); });
     return success();
   }
   auto memory = MemRefType::get(type.getShape(), type.getElementType());

@@ -92,8 +92,7 @@ private:
   Value narrowToOddF32(Value value);
   Value narrowToBF16(Value value);
   SmallVector<Value> divide(Operation *op, Value lhs, Value rhs);
-  Operation *recreate(Operation *op, ValueRange operands,
-                      llvm::function_ref<Type(Type)> convert);
+  Operation *recreate(Operation *op, ValueRange operands, llvm::function_ref<Type(Type)> convert);
 
   mlir::Block *constants;
   llvm::DenseMap<mlir::Attribute, Value> known;
@@ -138,7 +137,7 @@ private:
   LogicalResult lowerIf(mlir::scf::IfOp op);
   LogicalResult lowerMap(sched::MapOp op);
   LogicalResult lowerLoopBody(Operation *op, mlir::Block &body, mlir::scf::ForOp loop,
-                                    Value position, ValueRange inits);
+                              Value position, ValueRange inits);
   void copyAll(ValueRange from, ArrayRef<Value> to);
   Value allocate(mlir::RankedTensorType type);
   void freeBuffers();

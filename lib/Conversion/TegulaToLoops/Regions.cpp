@@ -33,8 +33,8 @@ static SmallVector<Type> getScalarTypes(TypeRange types) {
 
 /// Moves `body` of the loop-like `op` into `loop`. Carried tiles live in buffers that
 /// are filled before the loop and overwritten at the end of every trip.
-LogicalResult Lowering::lowerLoopBody(Operation *op, Block &body, scf::ForOp loop,
-                                      Value position, ValueRange inits) {
+LogicalResult Lowering::lowerLoopBody(Operation *op, Block &body, scf::ForOp loop, Value position,
+                                      ValueRange inits) {
   SmallVector<Value> carriedBuffers, initBuffers, scalarInits;
   split(*this, inits, scalarInits, initBuffers);
   auto scalars = loop.getRegionIterArgs().begin();
@@ -71,8 +71,8 @@ LogicalResult Lowering::lowerLoopBody(Operation *op, Block &body, scf::ForOp loo
 
 /// An empty loop that carries the scalars among `inits`.
 static scf::ForOp createLoop(LoopBuilder &b, Value lo, Value hi, Value step, ValueRange inits) {
-  SmallVector<Value> scalars = llvm::filter_to_vector(
-      inits, [](Value init) { return !isTileLevel(init.getType()); });
+  SmallVector<Value> scalars =
+      llvm::filter_to_vector(inits, [](Value init) { return !isTileLevel(init.getType()); });
   auto loop = scf::ForOp::create(b, lo, hi, step, scalars);
   loop.getBody()->getOperations().clear();
   return loop;
@@ -101,8 +101,8 @@ LogicalResult Lowering::lowerStream(StreamOp op) {
 LogicalResult Lowering::lowerFor(scf::ForOp op) {
   b.setInsertionPoint(op);
   b.setLoc(op.getLoc());
-  scf::ForOp loop = createLoop(b, op.getLowerBound(), op.getUpperBound(), op.getStep(),
-                               op.getInitArgs());
+  scf::ForOp loop =
+      createLoop(b, op.getLowerBound(), op.getUpperBound(), op.getStep(), op.getInitArgs());
   loop.setUnsignedCmp(op.getUnsignedCmp());
   return lowerLoopBody(op, *op.getBody(), loop, loop.getInductionVar(), op.getInitArgs());
 }
@@ -146,8 +146,8 @@ LogicalResult Lowering::lowerMap(sched::MapOp op) {
   for (auto [argument, operand] : llvm::zip(body.getArguments(), op.getIns()))
     alias(argument, SmallVector<Value>(buffers(operand)));
   lowered.push_back(op);
-  SmallVector<Operation *> ops = llvm::map_to_vector(body.without_terminator(),
-                                                     [](Operation &inner) { return &inner; });
+  SmallVector<Operation *> ops =
+      llvm::map_to_vector(body.without_terminator(), [](Operation &inner) { return &inner; });
   for (Operation *inner : ops) {
     inner->moveBefore(op);
     if (failed(lowerOp(inner)))

@@ -226,8 +226,7 @@ SmallVector<Value> LoopBuilder::divide(Operation *op, Value lhs, Value rhs) {
   if (isa<arith::DivSIOp, arith::RemSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp>(op)) {
     unsigned width = type.isIndex() ? 64 : type.getIntOrFloatBitWidth();
     Value least = constant(IntegerAttr::get(type, APInt::getSignedMinValue(width)));
-    Value wraps = arith::AndIOp::create(*this, isEqual(lhs, least),
-                                        isEqual(rhs, number(type, -1)));
+    Value wraps = arith::AndIOp::create(*this, isEqual(lhs, least), isEqual(rhs, number(type, -1)));
     unsafe = arith::OrIOp::create(*this, unsafe, wraps);
   }
   Operation *safe = recreate(op, {lhs, select(unsafe, one, rhs)}, same);

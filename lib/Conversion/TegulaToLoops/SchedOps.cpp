@@ -77,21 +77,19 @@ LogicalResult loops::lower(sched::MoveOp op, Lowering &lowering) {
 }
 
 LogicalResult loops::lower(sched::ReshapeOp op, Lowering &lowering) {
-  writeReshape(lowering.builder(), lowering.buffer(op.getSource()),
-               lowering.buffer(op.getDest()));
+  writeReshape(lowering.builder(), lowering.buffer(op.getSource()), lowering.buffer(op.getDest()));
   return success();
 }
 
 LogicalResult loops::lower(sched::ScanOp op, Lowering &lowering) {
-  Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(),
-            op.getExclusive()};
+  Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(), op.getExclusive()};
   writeScan(lowering.builder(), scan, lowering.buffer(op.getSource()),
             lowering.buffer(op.getDest()));
   return success();
 }
 
 LogicalResult loops::lower(sched::ArgMaxOp op, Lowering &lowering) {
-  writeArgMax(lowering.builder(), lowering.buffer(op.getSource()),
-              lowering.buffer(op.getDest()), op.getAxis());
+  writeArgMax(lowering.builder(), lowering.buffer(op.getSource()), lowering.buffer(op.getDest()),
+              op.getAxis());
   return success();
 }

@@ -38,9 +38,7 @@ LogicalResult loops::lower(SoftmaxInitOp op, Lowering &lowering) {
   b.loop(type.getRows(), [&](Value r) {
     b.store(b.minusInfinity(getElem(type)), state[0], r);
     b.store(b.number(getElem(type), 0), state[1], r);
-    b.loop(type.getCols(), [&](Value c) {
-      b.store(b.number(getElem(type), 0), state[2], {r, c});
-    });
+    b.loop(type.getCols(), [&](Value c) { b.store(b.number(getElem(type), 0), state[2], {r, c}); });
   });
   return success();
 }
@@ -69,9 +67,8 @@ LogicalResult loops::lower(SoftmaxUpdateOp op, Lowering &lowering) {
     })[0];
     Value base = finiteBase(b, top);
     Value shrink = weight(b, old, base);
-    b.loop(type.getCols(), [&](Value c) {
-      b.store(b.mul(b.load(before[2], {r, c}), shrink), after[2], {r, c});
-    });
+    b.loop(type.getCols(),
+           [&](Value c) { b.store(b.mul(b.load(before[2], {r, c}), shrink), after[2], {r, c}); });
     Value start = b.mul(b.load(before[1], r), shrink);
     Value sum = b.fold(keys, start, [&](Value n, ValueRange partial) {
       Value p = weight(b, logWeight(r, n), base);

@@ -70,14 +70,12 @@ ArrayRef<Value> Lowering::buffers(Value value) const {
 }
 
 ArrayRef<Value> Lowering::define(Value value) {
-  Buffers fresh = llvm::map_to_vector<3>(
-      getTiles(value.getType()), [&](RankedTensorType tile) { return allocate(tile); });
+  Buffers fresh = llvm::map_to_vector<3>(getTiles(value.getType()),
+                                         [&](RankedTensorType tile) { return allocate(tile); });
   return tiles[value] = std::move(fresh);
 }
 
-void Lowering::alias(Value value, ArrayRef<Value> existing) {
-  tiles[value] = Buffers(existing);
-}
+void Lowering::alias(Value value, ArrayRef<Value> existing) { tiles[value] = Buffers(existing); }
 
 void Lowering::atEntry(llvm::function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(b);
@@ -169,13 +167,12 @@ LogicalResult Lowering::lowerOp(Operation *op) {
   b.setLoc(op->getLoc());
   lowered.push_back(op);
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp,
-            ReshapeOp, ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp,
-            tensor::FromElementsOp, tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp,
-            SoftmaxUpdateOp, SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp,
-            sched::AllocOp, sched::CopyOp, sched::StoreOp, sched::MmaOp, sched::MoveOp,
-            sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp>(
-          [&](auto known) { return lower(known, *this); })
+      .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp, ReshapeOp,
+            ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp, tensor::FromElementsOp,
+            tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp, SoftmaxUpdateOp,
+            SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp, sched::AllocOp,
+            sched::CopyOp, sched::StoreOp, sched::MmaOp, sched::MoveOp, sched::ReshapeOp,
+            sched::ScanOp, sched::ArgMaxOp>([&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");
       });

@@ -90,3 +90,24 @@ tegula.kernel @scalars(in %x: memref<?xi64>, out %y: memref<?xi64>) {
   }
   tegula.return
 }
+
+// Where a check fails the instance ends: what it holds is freed first.
+
+// CHECK-LABEL: tegula.kernel @leaves_early
+// CHECK:       %[[T:.*]] = memref.alloc() : memref<4xf32>
+// CHECK:       %[[FAILS:.*]] = arith.xori %ok, %true
+// CHECK:       scf.if %[[FAILS]] {
+// CHECK-NEXT:    memref.dealloc %[[T]]
+// CHECK-NEXT:  }
+// CHECK-NEXT:  tegula.check %ok, "goes on"
+// CHECK:       memref.dealloc %[[T]]
+// CHECK-NEXT:  tegula.yield
+tegula.kernel @leaves_early(in %x: memref<?xf32>, out %y: memref<?xf32>, %n: index, %ok: i1) {
+  tegula.grid (%i) to (%n) step (4) {
+    %t = tegula.load %x[%i] : memref<?xf32> -> tensor<4xf32>
+    tegula.check %ok, "goes on"
+    tegula.store %t, %y[%i] : tensor<4xf32>, memref<?xf32>
+    tegula.yield
+  }
+  tegula.return
+}
