@@ -33,9 +33,10 @@ class Compiled(page.Harness):
         return kernel.on(self.backend)(*args, **named)
 
 
-@pytest.fixture(params=["f64", "f32", "bf16", "f16"])
+@pytest.fixture(params=[(d, p) for p in ("loops", "sched") for d in ("f64", "f32", "bf16", "f16")], ids="-".join)
 def h(request: pytest.FixtureRequest) -> Compiled:
-    return Compiled(request.param, False)
+    dtype, path = request.param
+    return Compiled(dtype, False, backend=OnPath(path))
 
 
 @pytest.mark.parametrize("kw", page.FORWARD, ids=lambda kw: "-".join(kw) or "plain")

@@ -625,9 +625,13 @@ LogicalResult Materializer::convertBlock(Block &block) {
 }
 
 FailureOr<sched::KernelOp> Materializer::run() {
-  findLastUses();
   auto grid = *kernel.getBody().getOps<GridOp>().begin();
   Block &block = grid.getBody().front();
+  // Constant tiles gather in the launch part, but instances copy them in.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*grid->getBlock())))
+    if (isa<arith::ConstantOp>(op) && isTile(op.getResult(0).getType()))
+      op.moveBefore(&block, block.begin());
+  findLastUses();
   allocs.setInsertionPointToStart(&block);
   if (failed(convertBlock(block)))
     return failure();
