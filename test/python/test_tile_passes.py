@@ -188,6 +188,21 @@ def test_masked_streams(kernels: tuple[Loaded, Loaded], rows: int, keys: int) ->
             np.testing.assert_allclose(a, exact, rtol=1e-12, atol=1e-12, err_msg=f"{name} {left} {right}")
 
 
+def test_policy_and_decomposition() -> None:
+    """In f32, with exponentials as powers of two and the state in parts, within rounding of the formula."""
+    text = ATTEND.format(order="any", bounds="tight").replace("0xFFF0000000000000", "0xFF800000").replace("f64", "f32")
+    loaded = load(text, f"{TILE},tegula-set-exp-policy,tegula-decompose,canonicalize,cse,tegula-to-loops")
+    rng = np.random.default_rng(5)
+    q, k, v = (rng.standard_normal((n, WIDTH)).astype(np.float32) for n in (21, 50, 50))
+    for left, right in WINDOWS:
+        o, lse = np.full((len(q), WIDTH), 7.0, np.float32), np.full(len(q), 7.0, np.float32)
+        loaded.launch("attend_any_tight", 1, q, k, v, o, lse, left, right)
+        for got, exact in zip(
+            (o, lse), reference(*(x.astype(np.float64) for x in (q, k, v)), left, right), strict=True
+        ):
+            np.testing.assert_allclose(got, exact, rtol=2e-6, atol=2e-6, err_msg=f"{left} {right}")
+
+
 @pytest.mark.parametrize("order", ["up", "down"])
 def test_ragged_recurrence(kernels: tuple[Loaded, Loaded], order: str) -> None:
     rng = np.random.default_rng(3)

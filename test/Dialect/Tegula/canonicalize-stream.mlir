@@ -62,6 +62,28 @@ func.func @carried(%lo: index, %hi: index, %a0: f32, %v: memref<?xf32>) -> (f32,
   return %r#0, %r#1 : f32, f32
 }
 
+// One trip inside a stream with a schedule stays: the schedule has no rows for
+// what would move into it.
+// CHECK-LABEL: @scheduled
+func.func @scheduled(%lo: index, %hi: index, %v: memref<?xf32>, %w: memref<?xf32>) {
+  // CHECK: tegula.stream
+  // CHECK:   tegula.stream
+  tegula.stream %n = %lo to %hi step 4 schedule<[<all 0 "xt">]> {
+    %x = tegula.load %v[%n] label "xt" : memref<?xf32> -> tensor<4xf32>
+    %end = arith.addi %n, %hi : index
+    tegula.store %x, %w[%end] : tensor<4xf32>, memref<?xf32>
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    tegula.stream %k = %c0 to %c1 step 4 {
+      %y = tegula.load %v[%k] label "yt" : memref<?xf32> -> tensor<4xf32>
+      tegula.store %y, %w[%n] label "out" : tensor<4xf32>, memref<?xf32>
+      tegula.yield
+    }
+    tegula.yield
+  }
+  return
+}
+
 // A stream without effects whose results nobody reads is not there.
 // CHECK-LABEL: @dead
 func.func @dead(%lo: index, %hi: index, %a0: tensor<4xf32>, %v: memref<?xf32>) {

@@ -10,6 +10,7 @@
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -324,6 +325,23 @@ LogicalResult RequireOp::verify() {
   return success();
 }
 
+/// A condition that is known to hold needs no test.
+template <typename OpTy>
+static LogicalResult eraseWhereTrue(OpTy op, PatternRewriter &rewriter) {
+  if (!matchPattern(op.getCondition(), m_One()))
+    return rewriter.notifyMatchFailure(op, "its condition is not known to hold");
+  rewriter.eraseOp(op);
+  return success();
+}
+
+LogicalResult RequireOp::canonicalize(RequireOp op, PatternRewriter &rewriter) {
+  return eraseWhereTrue(op, rewriter);
+}
+
+LogicalResult CheckOp::canonicalize(CheckOp op, PatternRewriter &rewriter) {
+  return eraseWhereTrue(op, rewriter);
+}
+
 LogicalResult CheckOp::verify() {
   if (!(*this)->getParentOfType<GridOp>()) // C1
     return emitOpError("stands outside a grid: use tegula.require in a launch part");
@@ -364,6 +382,35 @@ LogicalResult VariantOp::verifyRegions() { // C1
   if (failed(verifyYieldsNothing(*this, getBody().front())))
     return failure();
   return verifyProgramBody(getBody().front(), "variant");
+}
+
+/// variant(%true, %a)       ->  variant(%a)
+/// variant(%false)          ->  nothing
+/// variant {} variant(%a)   ->  variant {}    the second is never reached
+LogicalResult VariantOp::canonicalize(VariantOp op, PatternRewriter &rewriter) {
+  if (llvm::any_of(op.getGuards(), [](Value guard) { return matchPattern(guard, m_Zero()); })) {
+    rewriter.eraseOp(op);
+    return success();
+  }
+  SmallVector<Value> open;
+  for (Value guard : op.getGuards())
+    if (!matchPattern(guard, m_One()))
+      open.push_back(guard);
+  if (open.size() != op.getGuards().size()) {
+    rewriter.modifyOpInPlace(op, [&] { op.getGuardsMutable().assign(open); });
+    return success();
+  }
+  if (!op.getGuards().empty())
+    return rewriter.notifyMatchFailure(op, "its guards are known when it is called only");
+  SmallVector<VariantOp> unreached;
+  for (Operation *next = op->getNextNode(); next; next = next->getNextNode())
+    if (auto variant = dyn_cast<VariantOp>(next))
+      unreached.push_back(variant);
+  if (unreached.empty())
+    return rewriter.notifyMatchFailure(op, "is the last variant");
+  for (VariantOp variant : unreached)
+    rewriter.eraseOp(variant);
+  return success();
 }
 
 LogicalResult WorkspaceOp::verify() {

@@ -255,6 +255,9 @@ struct InlineShortStream : OpRewritePattern<StreamOp> {
     }
     if (*length > static_cast<int64_t>(op.getStep()))
       return rewriter.notifyMatchFailure(op, "has more than one trip");
+    auto outer = op->getParentOfType<StreamOp>();
+    if (outer && outer.getScheduleAttr())
+      return rewriter.notifyMatchFailure(op, "the schedule around it has no rows for its anchors");
     YieldOp yield = op.getYield();
     SmallVector<Value> replacements{op.getLo()};
     llvm::append_range(replacements, op.getInitArgs());

@@ -91,6 +91,7 @@ def Tegula_RequireOp : Tegula_Op<"require"> {
   let arguments = (ins I1:$condition, StrAttr:$message);
   let assemblyFormat = "$condition `,` $message attr-dict";
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Tegula_CheckOp : Tegula_Op<"check", [MemoryEffects<[MemWrite]>]> {
@@ -109,9 +110,13 @@ def Tegula_CheckOp : Tegula_Op<"check", [MemoryEffects<[MemWrite]>]> {
   let arguments = (ins I1:$condition, StrAttr:$message);
   let assemblyFormat = "$condition `,` $message attr-dict";
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
+// A kernel has exactly one grid, also where its instances do nothing: the effect
+// of its own keeps it from being dropped.
 def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
+    MemoryEffects<[MemWrite]>,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "the instances of a kernel, independent and in any order";
   let description = [{
@@ -253,6 +258,7 @@ def Tegula_VariantOp : Tegula_Op<"variant", [SingleBlock, NoRegionArguments,
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "(`(` $guards^ `)`)? attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 #endif // TEGULA_DIALECT_TEGULA_IR_PROGRAMOPS_TD
