@@ -52,7 +52,7 @@ class Runner:
         return tuple(np.load(self.folder / f"{key}.npy").astype(dtype) for key, (_, dtype) in outputs.items())
 
 
-@pytest.fixture(params=["loops"])
+@pytest.fixture(params=["loops", "sched"])
 def run(request: pytest.FixtureRequest, tegulac: str, tmp_path: pathlib.Path) -> Runner:
     """One path through the compiler."""
     return Runner(tegulac, tmp_path, request.param)

@@ -84,7 +84,7 @@ def cases() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("path", ["loops"])
+@pytest.mark.parametrize("path", ["loops", "sched"])
 @pytest.mark.parametrize("name", cases())
 def test_agree(name: str, path: str) -> None:
     kernel, draw = cases()[name]
