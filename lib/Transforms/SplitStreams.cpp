@@ -18,7 +18,9 @@
 //   |  masked   |  unmasked    |  masked       |
 //
 // `first` and `last` are the least positions that the stream visits at or above
-// the thresholds, so that every part visits what the whole stream would.
+// the thresholds, so that every part visits what the whole stream would. Where
+// `last` lies below `first` the middle is empty, and the last part begins at
+// `first`: conditions with a lower threshold hold in it in any case.
 //
 //===----------------------------------------------------------------------===//
 
@@ -63,6 +65,13 @@ struct Condition {
 
 /// What is known of conditions in one part of a stream.
 struct Facts {
+  void learn(const Condition &condition) {
+    if (condition.axis)
+      limits[condition.op].push_back(*condition.axis);
+    else
+      comparisons[condition.op] = condition.wanted;
+  }
+
   DenseMap<Operation *, bool> comparisons;
   DenseMap<Operation *, SmallVector<unsigned>> limits;
 };
@@ -442,12 +451,11 @@ static void splitStream(OpBuilder &builder, StreamOp stream) {
   if (conditions.empty() && always.comparisons.empty() && always.limits.empty())
     return;
 
-  Facts unmasked = always;
+  Facts unmasked = always, behind = always;
   for (const Condition &condition : conditions) {
-    if (condition.axis)
-      unmasked.limits[condition.op].push_back(*condition.axis);
-    else
-      unmasked.comparisons[condition.op] = condition.wanted;
+    unmasked.learn(condition);
+    if (condition.threshold.isLower)
+      behind.learn(condition);
   }
   eraseDuplicates(conditions, distinct);
 
@@ -465,7 +473,7 @@ static void splitStream(OpBuilder &builder, StreamOp stream) {
       {first, upper ? builder.createOrFold<arith::MinSIOp>(loc, last, hi) : hi, &unmasked});
   if (upper)
     parts.push_back({lower ? builder.createOrFold<arith::MaxSIOp>(loc, first, last) : last, hi,
-                     &always});
+                     &behind});
   if (stream.getOrder() == StreamOrder::down)
     std::reverse(parts.begin(), parts.end());
 

@@ -74,11 +74,14 @@ tegula.kernel @window_down(in %s: memref<4x8xf32>, out %y: memref<4xf32>, %lo: i
     // CHECK:      %[[HEAD:.*]] = arith.minsi %[[FIRST]], %hi
     // CHECK:      %[[STOP:.*]] = arith.minsi %[[LAST]], %hi
     // CHECK:      %[[TAIL:.*]] = arith.maxsi %[[FIRST]], %[[LAST]]
+    // What has a lower threshold holds behind `first` in any case.
     // CHECK:      %[[R0:.*]] = tegula.stream %{{.*}} = %[[TAIL]] to %hi step 8 order down iter_args
+    // CHECK-NOT:    arith.andi
     // CHECK:        arith.select
     // CHECK:      %[[R1:.*]] = tegula.stream %{{.*}} = %[[FIRST]] to %[[STOP]] step 8 order down iter_args(%{{.*}} = %[[R0]])
     // CHECK-NOT:    arith.select
     // CHECK:      %[[R2:.*]] = tegula.stream %{{.*}} = %lo to %[[HEAD]] step 8 order down iter_args(%{{.*}} = %[[R1]])
+    // CHECK:        arith.andi
     // CHECK:        arith.select
     // CHECK:      tegula.store %[[R2]]
     %r = tegula.stream %n = %lo to %hi step 8 order down iter_args(%a = %a0) -> (tensor<4xf32>) {

@@ -48,7 +48,8 @@ def SplitStreamsPass : Pass<"tegula-split-streams"> {
 
     In the middle part the comparisons are constants, and what folds with them
     and the limits is gone. Comparisons and limits that hold on every trip, or
-    on none, are folded in every part. Where a mask of -inf leaves softmax states as
+    on none, are folded in every part, those with a lower threshold in the last
+    part as well. Where a mask of -inf leaves softmax states as
     they are, trips whose tiles are masked as a whole are not made at all.
     Streams of order `up` and `any` run their parts in order, `down` in reverse.
     Parts keep the stream's label and schedule.
