@@ -53,3 +53,11 @@ def test_counts(tmp_path: Path, inner: str, counts: str) -> None:
     row = next(line for line in result.stdout.splitlines() if line.startswith("a.s"))
     assert row.split()[1:] == ["1", *counts.split()], result.stdout
     assert result.returncode == (0 if counts == "0 0 0" else 1)
+
+
+@pytest.mark.parametrize("target", ["x86-64-v4"])
+def test_products(target: str) -> None:
+    """What holds today; `utils/accept.py language --only run.asm-stats` is about all operators."""
+    result = run("--target", target, "--match", "matmul f(32|16|64) (plain|relu)|matmul bf16 (plain|relu)")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("matmul") == 8
