@@ -214,8 +214,8 @@ bool Compilation::runPasses(Level level) {
 /// LLVM's passes. The code is right by construction, so the list is short: it gives
 /// the speed of -O3 at a fifth of its time. No loop vectoriser, no unroller.
 static constexpr const char *llvmPasses =
-    "function(early-cse<memssa>,simplifycfg,instcombine,loop(loop-rotate),loop-mssa(licm),"
-    "instcombine,early-cse<memssa>)";
+    "function(early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,loop(loop-rotate),"
+    "loop-mssa(licm),instcombine<no-verify-fixpoint>,early-cse<memssa>)";
 
 bool Compilation::translate() {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> made = createTargetMachine(target);

@@ -28,7 +28,7 @@ bool tegula::isKnownExternal(std::string_view name) {
   static constexpr std::string_view mathematics[] = {
       "acos",  "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos",
       "cosh",  "erf",   "erfc", "exp",   "exp2", "expm1", "fmod",  "log",  "log10",
-      "log1p", "log2",  "pow",  "sin",   "sinh", "tan",   "tanh"};
+      "log1p", "log2",  "pow",  "sin",   "sincos", "sinh", "tan", "tanh"};
   if (std::find(std::begin(memory), std::end(memory), name) != std::end(memory))
     return true;
   auto isFunction = [](std::string_view base) {

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import tegula as tg
 from tegula._compiler.backend import Module, Options, default_backend
 
@@ -26,6 +27,21 @@ class OnPath:
         return default_backend().emit(text, target, level, replace(options, path=self.path))
 
 
-def kernel_on(path: str) -> Callable[[Callable[..., Any]], tg.Kernel]:
-    """`tg.kernel`, for one path."""
-    return lambda f: tg.kernel(f).on(OnPath(path))
+class OnBothPaths:
+    """A kernel that runs along both paths, one after the other, with equal results; the last ones stay."""
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.paths = [tg.kernel(f).on(OnPath(path)) for path in ("loops", "sched")]
+        self.ir = self.paths[0].ir
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        arrays = [a for a in (*args, *kwargs.values()) if isinstance(a, np.ndarray)]
+        before = [a.copy() for a in arrays]
+        results: list[list[np.ndarray[Any, Any]]] = []
+        for kernel in self.paths:
+            for a, b in zip(arrays, before):
+                a[...] = b
+            kernel(*args, **kwargs)
+            results.append([a.copy() for a in arrays])
+        for plain, fast in zip(*results):
+            np.testing.assert_allclose(fast, plain, rtol=1e-12, atol=1e-14)

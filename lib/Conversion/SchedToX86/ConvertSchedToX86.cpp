@@ -90,6 +90,7 @@ static LogicalResult lower(x86::Context &context, Operation *op) {
       .Case([&](MapOp op) { return lowerMap(context, emit, op); })
       .Case([&](MoveOp op) { return lowerMove(context, emit, op); })
       .Case([&](sched::ReshapeOp op) { return lowerReshape(context, emit, op); })
+      .Case([&](ScalarOp op) { return lowerScalar(context, emit, op); })
       .Case([&](sched::ScanOp op) { return lowerScan(context, emit, op); })
       .Case([&](sched::ArgMaxOp op) { return lowerArgMax(context, emit, op); })
       .Default([](Operation *op) { return op->emitOpError("has no lowering to x86"); });

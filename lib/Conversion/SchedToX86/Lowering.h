@@ -49,6 +49,7 @@ mlir::LogicalResult lowerMma(Context &context, Emitter &emit, sched::MmaOp op);
 mlir::LogicalResult lowerMap(Context &context, Emitter &emit, sched::MapOp op);
 mlir::LogicalResult lowerMove(Context &context, Emitter &emit, sched::MoveOp op);
 mlir::LogicalResult lowerReshape(Context &context, Emitter &emit, sched::ReshapeOp op);
+mlir::LogicalResult lowerScalar(Context &context, Emitter &emit, sched::ScalarOp op);
 mlir::LogicalResult lowerScan(Context &context, Emitter &emit, sched::ScanOp op);
 mlir::LogicalResult lowerArgMax(Context &context, Emitter &emit, sched::ArgMaxOp op);
 

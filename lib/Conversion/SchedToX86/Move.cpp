@@ -8,6 +8,7 @@
 
 #include "Lowering.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <numeric>
@@ -146,5 +147,25 @@ LogicalResult x86::lowerReshape(Context &context, Emitter &emit, sched::ReshapeO
     Values toAt{emit.div(i, toRuns), emit.mul(emit.rem(i, toRuns), run)};
     moveRun(emit, source, fromAt, dest, toAt, run);
   });
+  return success();
+}
+
+/// The element as it is stored, in the element type of the buffer.
+LogicalResult x86::lowerScalar(Context &context, Emitter &emit, sched::ScalarOp op) {
+  Values at(op.getAt());
+  if (at.empty())
+    at.push_back(emit.index(0));
+  Value value = memref::LoadOp::create(emit.builder, emit.loc, context.arena.get(op.getSource()), at);
+  Type elem = op.getValue().getType();
+  if (value.getType() != elem) {
+    if (isa<FloatType>(elem))
+      value = arith::TruncFOp::create(emit.builder, emit.loc, elem, value);
+    else if (elem.isInteger(1))
+      value = arith::CmpIOp::create(emit.builder, emit.loc, arith::CmpIPredicate::ne, value,
+                                    emit.constant(value.getType(), int64_t(0)));
+    else
+      value = arith::TruncIOp::create(emit.builder, emit.loc, elem, value);
+  }
+  op.getValue().replaceAllUsesWith(value);
   return success();
 }
