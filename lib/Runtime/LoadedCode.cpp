@@ -26,9 +26,11 @@ bool tegula::isKnownExternal(std::string_view name) {
   static constexpr std::string_view memory[] = {"memcpy", "memmove", "memset", "malloc",
                                                 "free",   "aligned_alloc"};
   static constexpr std::string_view mathematics[] = {
-      "acos",  "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cos",
-      "cosh",  "erf",   "erfc", "exp",   "exp2", "expm1", "fmod",  "log",  "log10",
-      "log1p", "log2",  "pow",  "sin",   "sincos", "sinh", "tan", "tanh"};
+      "acos",   "acosh", "asin", "asinh", "atan",  "atan2",     "atanh",
+      "cbrt",   "ceil",  "cos",  "cosh",  "erf",   "erfc",      "exp",
+      "exp2",   "expm1", "fabs", "floor", "fma",   "fmod",      "log",
+      "log10",  "log1p", "log2", "pow",   "round", "roundeven", "sin",
+      "sincos", "sinh",  "sqrt", "tan",   "tanh",  "trunc"};
   if (std::find(std::begin(memory), std::end(memory), name) != std::end(memory))
     return true;
   auto isFunction = [](std::string_view base) {
