@@ -44,4 +44,4 @@ class OnBothPaths:
             kernel(*args, **kwargs)
             results.append([a.copy() for a in arrays])
         for plain, fast in zip(*results):
-            np.testing.assert_allclose(fast, plain, rtol=1e-12, atol=1e-14)
+            np.testing.assert_allclose(fast.astype(np.float64), plain.astype(np.float64), rtol=1e-12, atol=1e-14)

@@ -11,13 +11,15 @@ Every kernel here is compiled and run, and compared with NumPy.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 import pytest
 import tegula as tg
 from on_path import OnBothPaths as kernel
-from tegula import Cx, In, Out, T, const, f64, fn, i32, index, tile
+from tegula import Cx, In, Out, T, U, const, f64, fn, i32, index, tile
 
 pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
 
@@ -492,3 +494,52 @@ def test_bounds_and_pads(lo: int, hi: int) -> None:
     inner = np.where((at >= 0) & (at < 10), x[np.clip(at, 0, 9)], -1.0)
     clipped = np.where(np.arange(10) < hi, x, 2.0)
     np.testing.assert_allclose(run(bounds, x, lo, hi), inner + clipped + np.where(np.arange(10) < hi, 10.0, 0.0))
+
+
+# ---- every function, every cast
+
+FUNCTIONS = {
+    "exp": np.exp, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "log2": np.log2, "tanh": np.tanh,
+    "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "sin": np.sin, "cos": np.cos, "floor": np.floor,
+    "abs": np.abs, "sign": np.sign, "erf": np.vectorize(math.erf), "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softplus": lambda x: np.log1p(np.exp(x)), "log_sigmoid": lambda x: -np.log1p(np.exp(-x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name: str) -> None:
+    x = np.linspace(0.1, 3, 37)
+    np.testing.assert_allclose(run(callbacks, x, f=getattr(tg, name), g=lambda t: t), FUNCTIONS[name](x), rtol=1e-12)
+
+
+DTYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "i8": np.int8,
+          "i32": np.int32, "i64": np.int64, "u64": np.uint64, "i1": np.bool_}  # fmt: skip
+
+
+@kernel
+def cast(x: In[T, "N"], y: Out[U, "N"], *, B: tile = 16):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), tg.load(x, (m,)).to(U))
+
+
+@pytest.mark.parametrize("source", DTYPES)
+def test_casts(source: str) -> None:
+    for name, dtype in DTYPES.items():
+        if name != source:
+            x = np.array([0, 1, 2, 3, 5, 7, 100, 1]).astype(DTYPES[source])
+            y = np.zeros(8, dtype)
+            cast(x, y)
+            np.testing.assert_array_equal(y.astype(np.float64), x.astype(dtype).astype(np.float64), err_msg=name)
+
+
+def test_literals_and_scalars_keep_their_dtype() -> None:
+    for dtype in (np.float64, np.float32, np.float16, ml_dtypes.bfloat16):
+        x, y = np.arange(6).astype(dtype), np.zeros(6, dtype)
+        scaled(x, y, 0.5)
+        np.testing.assert_array_equal(y.astype(np.float64), np.arange(6) * 0.5 + 1)
+
+
+@kernel
+def scaled(x: In[T, "N"], y: Out[T, "N"], s: T, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.store(y, (m,), tg.load(x, (m,)) * s + tg.cast(1.0, T))
