@@ -263,6 +263,7 @@ bool Compilation::translate() {
   if (llvm::Error error = builder.parsePassPipeline(passes, llvmPasses))
     return fail(llvm::toString(std::move(error)));
   passes.run(*llvmModule, modules);
+  expandNarrowMaskedStores(*llvmModule);
   return true;
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 namespace llvm {
+class Module;
 class TargetMachine;
 } // namespace llvm
 
@@ -49,6 +50,10 @@ std::vector<std::string> missingHostFeatures(llvm::ArrayRef<std::string> feature
 
 /// What LLVM needs to make code for `target`.
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const CpuTarget &target);
+
+/// Makes a plain store of each masked store whose constant mask has one lane of 8 or
+/// 16 bits: LLVM 22 writes 32 bits there (test/Regression/narrow-masked-store.mlir).
+void expandNarrowMaskedStores(llvm::Module &module);
 
 } // namespace tegula
 
