@@ -31,6 +31,26 @@ static SmallVector<Value> flatten(ArrayRef<ValueRange> lists) {
   return flat;
 }
 
+/// The ops that take their softmax states apart.
+static LogicalResult verifyStates(Operation *root) {
+  auto visit = [](Operation *op) -> WalkResult {
+    if (isa<DecomposableOpInterface, StreamOp, YieldOp, scf::IfOp, scf::ForOp, scf::WhileOp,
+            scf::ConditionOp, scf::YieldOp>(op))
+      return WalkResult::advance();
+    SmallVector<Type> types(op->getOperandTypes());
+    llvm::append_range(types, op->getResultTypes());
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        llvm::append_range(types, block.getArgumentTypes());
+    if (llvm::none_of(types, llvm::IsaPred<SoftmaxType>))
+      return WalkResult::advance();
+    op->emitOpError("knows nothing of the softmax state that it takes or gives: use "
+                    "tegula.softmax_parts");
+    return WalkResult::interrupt();
+  };
+  return failure(root->walk(visit).wasInterrupted());
+}
+
 namespace {
 
 /// %s1 = softmax_update %s0, ..  ->  its meaning, on the parts of %s0
@@ -91,26 +111,6 @@ struct ConvertYield : OpConversionPattern<YieldOp> {
     return success();
   }
 };
-
-/// The ops that take their softmax states apart.
-static LogicalResult verifyStates(Operation *root) {
-  auto visit = [](Operation *op) -> WalkResult {
-    if (isa<DecomposableOpInterface, StreamOp, YieldOp, scf::IfOp, scf::ForOp, scf::WhileOp,
-            scf::ConditionOp, scf::YieldOp>(op))
-      return WalkResult::advance();
-    SmallVector<Type> types(op->getOperandTypes());
-    llvm::append_range(types, op->getResultTypes());
-    for (Region &region : op->getRegions())
-      for (Block &block : region)
-        llvm::append_range(types, block.getArgumentTypes());
-    if (llvm::none_of(types, llvm::IsaPred<SoftmaxType>))
-      return WalkResult::advance();
-    op->emitOpError("knows nothing of the softmax state that it takes or gives: use "
-                    "tegula.softmax_parts");
-    return WalkResult::interrupt();
-  };
-  return failure(root->walk(visit).wasInterrupted());
-}
 
 struct TegulaDecompose : tegula::impl::TegulaDecomposePassBase<TegulaDecompose> {
   void runOnOperation() override {

@@ -1,4 +1,4 @@
-//===- Canonicalize.cpp - Patterns on upstream ops over tiles ------------===//
+//===- Canonicalize.cpp - Patterns on upstream ops over tiles -------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

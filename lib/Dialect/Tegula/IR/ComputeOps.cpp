@@ -1,4 +1,4 @@
-//===- ComputeOps.cpp - Products, reductions, shapes ---------------------===//
+//===- ComputeOps.cpp - Products, reductions, shapes ----------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

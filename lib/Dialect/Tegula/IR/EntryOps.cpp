@@ -1,4 +1,4 @@
-//===- EntryOps.cpp - What a launcher knows of a kernel ------------------===//
+//===- EntryOps.cpp - What a launcher knows of a kernel -------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- MemoryOps.cpp - Loads and stores of tiles -------------------------===//
+//===- MemoryOps.cpp - Loads and stores of tiles --------------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

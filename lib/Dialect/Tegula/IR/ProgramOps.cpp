@@ -1,4 +1,4 @@
-//===- ProgramOps.cpp - Programs, kernels, grids -------------------------===//
+//===- ProgramOps.cpp - Programs, kernels, grids --------------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Schedule.cpp - The schedule object of a stream --------------------===//
+//===- Schedule.cpp - The schedule object of a stream ---------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- SoftmaxOps.cpp - The running softmax ------------------------------===//
+//===- SoftmaxOps.cpp - The running softmax -------------------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

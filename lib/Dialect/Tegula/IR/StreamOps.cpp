@@ -1,4 +1,4 @@
-//===- StreamOps.cpp - Streams over spans --------------------------------===//
+//===- StreamOps.cpp - Streams over spans ---------------------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- TegulaDialect.cpp - Dialect, attributes, types --------------------===//
+//===- TegulaDialect.cpp - Dialect, attributes, types ---------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
