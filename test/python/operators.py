@@ -13,7 +13,6 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-
 from tegula.runtime import find_library
 from tegula.testing import Evaluation, Report, check
 
