@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tegula as tg
 from operators import DTYPES, call, covering, numpy_of, torch_of, verify
 from tegula import ops
 from tegula.errors import LaunchError
@@ -270,6 +271,18 @@ def test_results_repeat_bit_for_bit() -> None:
     assert (runs[0] == runs[2]).all()
 
 
+def test_results_do_not_depend_on_threads() -> None:
+    rng = np.random.default_rng(14)
+    q, k, v = draw(rng, "f32", (4, 2), (300, 400), (40, 40))
+    a, b = rng.standard_normal((300, 500)).astype(np.float32), rng.standard_normal((500, 400)).astype(np.float32)
+    runs: list[list[Any]] = []
+    for n in (1, 2, 3, 16):
+        with tg.threads(n):
+            runs.append([call(ops.attention, q, k, v, causal=True), call(ops.matmul, a, b), call(ops.layer_norm, a)])
+    for other in runs[1:]:
+        assert all(numpy_of(x).tobytes() == numpy_of(y).tobytes() for x, y in zip(runs[0], other, strict=True))
+
+
 def test_kind_of_the_result() -> None:
     import torch
 
@@ -336,6 +349,7 @@ def test_tensors_that_require_grad_are_refused() -> None:
 MEMORY = """
 import sys, numpy as np
 from operators import call
+import tegula as tg
 from tegula import ops
 def peak():
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmHWM")) // 1024

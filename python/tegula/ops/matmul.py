@@ -66,10 +66,11 @@ def matmul_tiles(
     """An instance owns a [BM, BN] tile of c and streams K in steps of BK."""
     (G, B, M, N), K = c.shape, a.shape[3]
     m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
-    at, bt = a[i, j], b[i, j]
+    rows, columns = a[i, j], b[i, j]
     acc = tg.zeros((BM, BN), A)
     for k in tg.stream(0, K, BK, label="k"):
-        acc = tg.dot(tg.load(at, (m, k)), tg.load(bt, (k, n)), acc)
+        at, bt = tg.load(rows, (m, k)), tg.load(columns, (k, n))  # [BM, BK], [BK, BN]
+        acc = tg.dot(at, bt, acc)
     if bias is not None:
         acc = acc + tg.load(bias, (n,)).to(A)[None, :]
     tg.store(c[i, j], (m, n), epilogue(acc).to(T))
