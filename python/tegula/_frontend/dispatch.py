@@ -294,11 +294,14 @@ def _address_expression() -> str:
     The public way builds a dictionary, 0.8 µs an array. The data pointer is the first member of the
     C struct, behind the object's head: every compiled extension relies on that. It is tried once.
     """
+    public = "{0}.__array_interface__['data'][0]"
+    if sys.implementation.name != "cpython":  # elsewhere id() is no address
+        return public
     probe = np.ones(2)[1:]
     offset = object.__basicsize__
     if ctypes.c_size_t.from_address(id(probe) + offset).value == probe.__array_interface__["data"][0]:
         return f"_t_word(id({{0}}) + {offset}).value"
-    return "{0}.__array_interface__['data'][0]"
+    return public
 
 
 _ADDRESS = _address_expression()
