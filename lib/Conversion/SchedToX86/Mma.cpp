@@ -250,9 +250,6 @@ LogicalResult x86::lowerMma(Context &context, Emitter &emit, MmaOp op) {
                             << " has no form on " << context.target.getName();
   if (op.getTransB() && !right.isPacked())
     return op.emitOpError("needs a transposed right operand in panels (pack)");
-  if (op.getScale() && op.getScale().getType().getElem() != result.getElem())
-    return op.emitOpError() << "scales " << result.getElem() << " by "
-                            << op.getScale().getType().getElem();
   if (result.getElem().isF16() || result.getElem().isBF16())
     return op.emitOpError() << "keeps sums in " << result.getElem() << ": they need f32";
   Product product(context, emit, op);

@@ -1,0 +1,150 @@
+// RUN: tegula-opt %s --sched-assign-arena --convert-sched-to-x86 --canonicalize --cse | FileCheck %s
+
+// Maps: strips of four vectors, per-row values outside them, one partial result
+// per vector of a strip.
+
+!x = memref<?xf32>
+!s = !sched.buf<8x250xf32, local>
+!r = !sched.buf<8xf32, local>
+
+// CHECK: memref.global "private" constant @tile_constant : memref<2x16xf32>
+// CHECK-LABEL: sched.kernel @rows
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c8 step %c1
+// The row's number is loaded once.
+// CHECK: %[[B:.*]] = memref.load %{{.*}}[%[[ROW]]] : memref<16xf32>
+// CHECK: %[[BB:.*]] = vector.broadcast %[[B]] : f32 to vector<16xf32>
+// CHECK: scf.for %{{.*}} = %c0 to %c192 step %c64 iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK-NOT: memref.load
+// CHECK-COUNT-4: arith.subf %{{.*}}, %[[BB]] : vector<16xf32>
+// CHECK-NOT: arith.subf
+// CHECK: scf.yield
+// The last strip: ten lanes of its last vector count.
+// CHECK-COUNT-4: arith.subf
+// CHECK: arith.select
+// CHECK-COUNT-4: vector.store
+// The lanes are combined by turning them, never as scalars.
+// CHECK-NOT: vector.reduction
+// CHECK: vector.shuffle
+// CHECK: vector.extract %{{.*}}[0] : f32
+// CHECK: memref.store
+sched.kernel @rows(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %s = sched.alloc : !s
+    %b = sched.alloc : !r
+    %o = sched.alloc : !r
+    sched.map domain [8, 250] ins(%t = %s, %m = %b : !s, !r) outs(%s, %o : !s, !r) {
+      %mb = tegula.broadcast %m dims [0] : tensor<8xf32> -> tensor<8x250xf32>
+      %d = arith.subf %t, %mb : tensor<8x250xf32>
+      %a = tegula.reduce add %d axis 1 : tensor<8x250xf32> -> tensor<8xf32>
+      sched.yield %d, %a : tensor<8x250xf32>, tensor<8xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Down a column: no lane meets another.
+!d = !sched.buf<8x32xf32, local>
+!c = !sched.buf<32xf32, local>
+// CHECK-LABEL: sched.kernel @down
+// CHECK: scf.for %{{.*}} = %c0 to %c8 step %c1 iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>)
+// CHECK-COUNT-2: arith.maximumf %{{.*}} : vector<16xf32>
+// CHECK-NOT: vector.shuffle
+// CHECK: tegula.return
+sched.kernel @down(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %s = sched.alloc : !d
+    %o = sched.alloc : !c
+    sched.map domain [8, 32] ins(%t = %s : !d) outs(%o : !c) {
+      %a = tegula.reduce max %t axis 0 : tensor<8x32xf32> -> tensor<32xf32>
+      sched.yield %a : tensor<32xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Masks: a column's position is the strip's plus the lanes'; i1 stays a mask
+// between ops and is a byte in memory. The exponential gets its degree.
+!m = !sched.buf<8x16xi1, local>
+!e = !sched.buf<8x16xf32, local>
+// CHECK-LABEL: sched.kernel @mask
+// CHECK-DAG: arith.constant dense<[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]> : vector<16xi32>
+// CHECK: arith.cmpi slt, %{{.*}} : vector<16xi32>
+// CHECK: arith.select %{{.*}} : vector<16xi1>, vector<16xf32>
+// CHECK: tegula.exp2 %{{.*}} degree 6 : vector<16xf32>
+// CHECK: arith.extui %{{.*}} : vector<16xi1> to vector<16xi8>
+sched.kernel @mask(in %v: !x, %n: index) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %s = sched.alloc : !e
+    %o = sched.alloc : !m
+    sched.map domain [8, 16] ins(%t = %s : !e) outs(%s, %o : !e, !m) {
+      %j = tegula.iota %g : tensor<16xi32>
+      %jb = tegula.broadcast %j dims [1] : tensor<16xi32> -> tensor<8x16xi32>
+      %i = arith.index_cast %n : index to i32
+      %hi = tensor.splat %i : tensor<8x16xi32>
+      %in = arith.cmpi slt, %jb, %hi : tensor<8x16xi32>
+      %ninf = arith.constant dense<0xFF800000> : tensor<8x16xf32>
+      %w = arith.select %in, %t, %ninf : tensor<8x16xi1>, tensor<8x16xf32>
+      %p = tegula.exp2 %w : tensor<8x16xf32>
+      sched.yield %p, %in : tensor<8x16xf32>, tensor<8x16xi1>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// 16-bit floats: computed in f32, rounded after each op that needs it. Division
+// never traps. 64-bit elements halve the lanes.
+!h = !sched.buf<4x16xbf16, local>
+!i = !sched.buf<4x16xi64, local>
+// CHECK-LABEL: sched.kernel @types
+// CHECK: arith.mulf %{{.*}} : vector<16xf32>
+// CHECK: arith.shrui %{{.*}} : vector<16xi32>
+// CHECK: arith.cmpf uno
+// CHECK: arith.andi %{{.*}} : vector<16xi32>
+// CHECK: arith.negf %{{.*}} : vector<16xf32>
+// CHECK-NEXT: vector.store
+// CHECK: arith.cmpi eq, %{{.*}} : vector<8xi64>
+// CHECK: arith.select %{{.*}} : vector<8xi1>, vector<8xi64>
+// CHECK: arith.divsi %{{.*}} : vector<8xi64>
+// CHECK: arith.select
+sched.kernel @types(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %s = sched.alloc : !h
+    %o = sched.alloc : !i
+    sched.map domain [4, 16] ins(%t = %s : !h) outs(%s : !h) {
+      %y = arith.mulf %t, %t : tensor<4x16xbf16>
+      %z = arith.negf %y : tensor<4x16xbf16>
+      sched.yield %z : tensor<4x16xbf16>
+    }
+    sched.map domain [4, 16] ins(%t = %o : !i) outs(%o : !i) {
+      %y = arith.divsi %t, %t : tensor<4x16xi64>
+      sched.yield %y : tensor<4x16xi64>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// A tile of many constants lies in memory, padded like a buffer.
+// CHECK-LABEL: sched.kernel @constant
+// CHECK: memref.get_global @tile_constant
+!k = !sched.buf<2x3xf32, local>
+sched.kernel @constant(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %o = sched.alloc : !k
+    sched.map domain [2, 3] ins(%t = %o : !k) outs(%o : !k) {
+      %c = arith.constant dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+      %y = arith.addf %t, %c : tensor<2x3xf32>
+      sched.yield %y : tensor<2x3xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
