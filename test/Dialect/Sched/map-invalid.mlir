@@ -24,7 +24,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   %n = memref.dim %x, %c0 : memref<?x?xf32>
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local>
-    // expected-error @below {{operand 0 is}}
+    // expected-error @below {{operand 0 is '!sched.buf<16x8xf32, local>' but the body takes 'tensor<8xf32>'}}
     "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0>}> ({
     ^bb0(%v: tensor<8xf32>):
     "sched.yield"() : () -> ()

@@ -36,7 +36,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   %n = memref.dim %x, %c0 : memref<?x?xf32>
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local, pack n32>
-    // expected-error @below {{takes no packed buffer}}
+    // expected-error @below {{takes no packed buffer, got}}
     sched.store %a to %y[%i, %c0] : !sched.buf<16x8xf32, local, pack n32>, memref<?x?xf32>
     tegula.yield
   }
