@@ -106,6 +106,7 @@ void tegula::buildSchedToLoopsPipeline(OpPassManager &pm, const CpuTarget &targe
 }
 
 void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
+  pm.addPass(createConvertProgramToFuncPass());
   pm.addPass(createConvertKernelToFuncPass());
   // While loops are still loops: what does not change in them moves out.
   pm.addPass(createCanonicalizerPass());

@@ -29,6 +29,22 @@ def ConvertKernelToFuncPass : Pass<"convert-kernel-to-func", "::mlir::ModuleOp">
                            "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
 }
 
+def ConvertProgramToFuncPass : Pass<"convert-program-to-func", "::mlir::ModuleOp"> {
+  let summary = "programs into functions of the host ABI";
+  let description = [{
+    Each program becomes `NAME.program`, as `tegula/Runtime/HostABI.h` says, and
+    leaves a `tegula.program_entry`. Workspace and launches become calls of the
+    host's callbacks: no symbol is needed from outside. Of the variants the first
+    whose guards hold runs; where none does, the call is refused.
+
+    **Requires** kernels that are still kernels: run it before
+    `convert-kernel-to-func`. **Guarantees** no program is left. **Fails when**
+    nothing.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::func::FuncDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertAssertToExitPass : Pass<"convert-assert-to-exit", "::mlir::ModuleOp"> {
   let summary = "failed checks of an instance into a return of their number";
   let description = [{

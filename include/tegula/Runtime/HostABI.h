@@ -41,6 +41,14 @@
 //
 // A third function, NAME.instance, is private to the object.
 //
+// A program NAME is one function, which calls back for what only the host can do:
+//
+//   int32_t NAME.program(const uint64_t *args, const ProgramHost *host);
+//
+// It checks its conditions, asks for workspace, and launches kernels in order. It
+// returns 0; the number (from 1) of the condition that does not hold; or -1 where a
+// callback has stopped it (the host knows why).
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef TEGULA_RUNTIME_HOSTABI_H
@@ -56,6 +64,20 @@ using BindFn = int32_t (*)(const uint64_t *args, int64_t *counts);
 
 /// Type of NAME.run.
 using RunFn = int32_t (*)(const uint64_t *args, void *arena, int64_t first, int64_t last);
+
+/// What a program asks of its host.
+struct ProgramHost {
+  /// Handed back to the callbacks.
+  void *context;
+  /// `bytes` of memory, 64-byte aligned, until the program returns; null stops it.
+  void *(*workspace)(void *context, uint64_t bytes);
+  /// Runs the program's kernel number `kernel` (from 0) on an argument block; anything
+  /// but 0 stops the program.
+  int32_t (*launch)(void *context, int32_t kernel, const uint64_t *args);
+};
+
+/// Type of NAME.program.
+using ProgramFn = int32_t (*)(const uint64_t *args, const ProgramHost *host);
 
 /// Alignment of the scratch memory of a worker, in bytes.
 constexpr size_t arenaAlignment = 64;

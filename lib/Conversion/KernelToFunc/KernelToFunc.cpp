@@ -19,6 +19,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ArgumentBlock.h"
+
 #include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
@@ -40,90 +42,10 @@ using namespace mlir;
 using namespace tegula;
 
 //===----------------------------------------------------------------------===//
-// The argument block
+// One kernel
 //===----------------------------------------------------------------------===//
 
 namespace {
-
-/// Reads kernel arguments from the argument block that `block` points to.
-class ArgumentReader {
-public:
-  ArgumentReader(OpBuilder &builder, const LLVMTypeConverter &converter, Value block)
-      : builder(builder), converter(converter), block(block) {}
-
-  /// The argument that begins at word `word`; advances it past the argument.
-  Value read(Location loc, Type type, size_t &word) {
-    if (auto view = dyn_cast<MemRefType>(type))
-      return readView(loc, view, word);
-    return readScalar(loc, type, word++);
-  }
-
-  /// Words that an argument of `type` takes.
-  static size_t words(Type type) {
-    auto view = dyn_cast<MemRefType>(type);
-    return view ? host::viewWords(view.getRank()) : 1;
-  }
-
-private:
-  /// Loads a value of the LLVM type `type` from word `word`.
-  Value load(Location loc, Type type, size_t word) {
-    Type i8 = builder.getI8Type();
-    Value address = LLVM::GEPOp::create(builder, loc, block.getType(), i8, block,
-                                        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(word * 8)});
-    return LLVM::LoadOp::create(builder, loc, type, address);
-  }
-
-  Value readScalar(Location loc, Type type, size_t word) {
-    if (type.isIndex()) {
-      Value bits = load(loc, builder.getI64Type(), word);
-      return arith::IndexCastOp::create(builder, loc, type, bits);
-    }
-    unsigned width = type.getIntOrFloatBitWidth();
-    if (isa<IntegerType>(type) && width < 64) {
-      Value bits = load(loc, builder.getI64Type(), word);
-      return arith::TruncIOp::create(builder, loc, type, bits);
-    }
-    if (width == 8) { // an 8-bit float has no LLVM type
-      Value bits = load(loc, builder.getI8Type(), word);
-      return arith::BitcastOp::create(builder, loc, type, bits);
-    }
-    return load(loc, type, word);
-  }
-
-  Value readView(Location loc, MemRefType type, size_t &word) {
-    int64_t rank = type.getRank();
-    Type i64 = builder.getI64Type();
-    SmallVector<int64_t> strides;
-    int64_t offset = 0;
-    (void)type.getStridesAndOffset(strides, offset); // views are strided: KernelOp's verifier
-    auto descriptor = MemRefDescriptor::poison(builder, loc, converter.convertType(type));
-    Value pointer = load(loc, block.getType(), word);
-    descriptor.setAllocatedPtr(builder, loc, pointer);
-    descriptor.setAlignedPtr(builder, loc, pointer);
-    descriptor.setConstantOffset(builder, loc, 0);
-    for (int64_t axis = 0; axis < rank; ++axis) {
-      if (type.isDynamicDim(axis))
-        descriptor.setSize(builder, loc, axis, load(loc, i64, word + 1 + axis));
-      else
-        descriptor.setConstantSize(builder, loc, axis, type.getDimSize(axis));
-      if (ShapedType::isDynamic(strides[axis]))
-        descriptor.setStride(builder, loc, axis, load(loc, i64, word + 1 + rank + axis));
-      else
-        descriptor.setConstantStride(builder, loc, axis, strides[axis]);
-    }
-    word += host::viewWords(rank);
-    Value cast = descriptor;
-    return UnrealizedConversionCastOp::create(builder, loc, type, cast).getResult(0);
-  }
-
-  OpBuilder &builder;
-  const LLVMTypeConverter &converter;
-  Value block;
-};
-
-//===----------------------------------------------------------------------===//
-// One kernel
-//===----------------------------------------------------------------------===//
 
 /// Turns one kernel into its functions and its entry.
 class KernelOutliner {
@@ -209,13 +131,13 @@ void KernelOutliner::mapArguments(Value argumentBlock, IRMapping &mapping,
   llvm::DenseSet<Value> used;
   for (Operation *user : users)
     user->walk([&](Operation *op) { used.insert(op->operand_begin(), op->operand_end()); });
-  ArgumentReader reader(builder, converter, argumentBlock);
+  ArgumentBlock reader(builder, converter, argumentBlock);
   size_t word = 0;
   for (BlockArgument argument : block->getArguments()) {
     if (used.contains(argument))
       mapping.map(argument, reader.read(argument.getLoc(), argument.getType(), word));
     else
-      word += ArgumentReader::words(argument.getType());
+      word += ArgumentBlock::words(argument.getType());
   }
 }
 

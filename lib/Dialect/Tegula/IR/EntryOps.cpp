@@ -13,16 +13,31 @@
 using namespace mlir;
 using namespace tegula;
 
-LogicalResult EntryOp::verify() {
-  if (getArgs().size() != getTypes().size()) // C1
-    return emitOpError() << "has " << getArgs().size() << " arguments but " << getTypes().size()
-                         << " types";
+/// C1 of both.
+template <typename OpTy> static LogicalResult verifyTypes(OpTy op) {
+  if (op.getArgs().size() != op.getTypes().size())
+    return op.emitOpError() << "has " << op.getArgs().size() << " arguments but "
+                            << op.getTypes().size() << " types";
   return success();
 }
 
-LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  for (FlatSymbolRefAttr name : {getBindAttr(), getRunAttr(), getInstanceAttr()})
-    if (!symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, name)) // C2
-      return emitOpError() << "'" << name.getValue() << "' names no function of this module";
+/// C2 of both.
+static LogicalResult verifyFunctions(Operation *op, ArrayRef<FlatSymbolRefAttr> names,
+                                     SymbolTableCollection &symbols) {
+  for (FlatSymbolRefAttr name : names)
+    if (!symbols.lookupNearestSymbolFrom<FunctionOpInterface>(op, name))
+      return op->emitOpError() << "'" << name.getValue() << "' names no function of this module";
   return success();
+}
+
+LogicalResult EntryOp::verify() { return verifyTypes(*this); }
+
+LogicalResult EntryOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyFunctions(*this, {getBindAttr(), getRunAttr(), getInstanceAttr()}, symbols);
+}
+
+LogicalResult ProgramEntryOp::verify() { return verifyTypes(*this); }
+
+LogicalResult ProgramEntryOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyFunctions(*this, {getRunAttr()}, symbols);
 }

@@ -60,4 +60,34 @@ def Tegula_EntryOp : Tegula_Op<"entry", [
   let hasVerifier = 1;
 }
 
+def Tegula_ProgramEntryOp : Tegula_Op<"program_entry", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a program that has become a function, as a launcher sees it";
+  let description = [{
+    `convert-program-to-func` leaves one for each program: its function of the
+    host ABI, the arguments with their promises, the messages behind the numbers
+    that it returns, and the kernels behind the numbers that it launches.
+
+    * C1: as many types as arguments.
+    * C2: the symbol names a function of this module.
+
+    ```mlir
+    tegula.program_entry "twice" run @twice.program
+      args [#tegula.arg<in "x">, #tegula.arg<out "y">] types [memref<?xf32>, memref<?xf32>]
+      requirements [] kernels ["copy"]
+    func.func private @twice.program(!llvm.ptr, !llvm.ptr) -> i32
+    ```
+  }];
+  let arguments = (ins StrAttr:$program, FlatSymbolRefAttr:$run,
+                       TypedArrayAttrBase<Tegula_ArgAttr, "argument attributes">:$args,
+                       TypeArrayAttr:$types,
+                       TypedArrayAttrBase<Tegula_MessageAttr, "messages">:$requirements,
+                       StrArrayAttr:$kernels);
+  let assemblyFormat = [{
+    $program `run` $run `args` $args `types` $types `requirements` $requirements
+    `kernels` $kernels attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // TEGULA_DIALECT_TEGULA_IR_ENTRYOPS_TD
