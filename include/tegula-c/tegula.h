@@ -215,6 +215,25 @@ TEGULA_EXPORT int64_t tegula_kernel_grid_step(const tegula_kernel *kernel, size_
 /** Scratch bytes that each thread of a launch needs; the library provides them. */
 TEGULA_EXPORT uint64_t tegula_kernel_arena_bytes(const tegula_kernel *kernel);
 
+/* Programs -------------------------------------------------------------- */
+
+/** A program of a module: host arithmetic, workspace, and launches in order. */
+typedef struct tegula_program tegula_program;
+
+TEGULA_EXPORT size_t tegula_module_program_count(const tegula_module *module);
+TEGULA_EXPORT const tegula_program *tegula_module_program(const tegula_module *module,
+                                                          size_t index);
+/** NULL if there is none of that name. */
+TEGULA_EXPORT const tegula_program *tegula_module_find_program(const tegula_module *module,
+                                                               const char *name);
+TEGULA_EXPORT const char *tegula_program_name(const tegula_program *program);
+TEGULA_EXPORT size_t tegula_program_argument_count(const tegula_program *program);
+TEGULA_EXPORT tegula_argument tegula_program_argument(const tegula_program *program,
+                                                      size_t index);
+/** Conditions that a call must meet: their messages. */
+TEGULA_EXPORT size_t tegula_program_requirement_count(const tegula_program *program);
+TEGULA_EXPORT const char *tegula_program_requirement(const tegula_program *program, size_t index);
+
 /* Launching ------------------------------------------------------------- */
 
 /** Type, sizes and strides (in elements) of one argument; a scalar has rank 0. */
@@ -244,6 +263,17 @@ TEGULA_EXPORT tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
 TEGULA_EXPORT tegula_diagnostics *tegula_launch(tegula_record *record, const void *packed,
                                                 int threads);
 TEGULA_EXPORT void tegula_record_free(tegula_record *record);
+
+/** The same for a program; tegula_launch runs all of its launches. */
+TEGULA_EXPORT tegula_diagnostics *tegula_program_prepare(const tegula_program *program,
+                                                         const tegula_descriptor *descriptors,
+                                                         size_t count, tegula_record **record);
+
+/** Bytes of workspace that a launch with the scalars of `packed` takes, which the
+    library provides and keeps with the record; 0 for a kernel. Nothing runs, addresses
+    are not looked at. */
+TEGULA_EXPORT tegula_diagnostics *tegula_record_workspace(tegula_record *record,
+                                                          const void *packed, uint64_t *bytes);
 
 #ifdef __cplusplus
 }

@@ -34,12 +34,19 @@ struct tegula_kernel {
   Kernel &kernel;
   std::weak_ptr<Module> module;
 };
+struct tegula_program {
+  Program &program;
+  std::weak_ptr<Module> module;
+};
 struct tegula_module {
   std::shared_ptr<Module> module;
   std::vector<tegula_kernel> kernels;
+  std::vector<tegula_program> programs;
 };
 struct tegula_record {
-  std::unique_ptr<Record> record;
+  std::unique_ptr<Launchable> record;
+  /// The same object where it is a program's, else null.
+  ProgramRecord *program;
 };
 
 // The C enums are the C++ ones, value for value.
@@ -203,10 +210,13 @@ tegula_diagnostics *tegula_module_load(const tegula_artifact *artifact, tegula_m
   Diagnostics diagnostics;
   std::shared_ptr<Module> loaded = Module::load(artifact->artifact, diagnostics);
   if (loaded) {
-    auto *result = new tegula_module{loaded, {}};
+    auto *result = new tegula_module{loaded, {}, {}};
     result->kernels.reserve(loaded->size());
     for (size_t i = 0; i < loaded->size(); ++i)
       result->kernels.push_back({loaded->kernel(i), loaded});
+    result->programs.reserve(loaded->programCount());
+    for (size_t i = 0; i < loaded->programCount(); ++i)
+      result->programs.push_back({loaded->program(i), loaded});
     *module = result;
   }
   return give(std::move(diagnostics));
@@ -230,10 +240,10 @@ const char *tegula_kernel_name(const tegula_kernel *kernel) {
 size_t tegula_kernel_argument_count(const tegula_kernel *kernel) {
   return kernel->kernel.info.arguments.size();
 }
-tegula_argument tegula_kernel_argument(const tegula_kernel *kernel, size_t index) {
-  if (index >= kernel->kernel.info.arguments.size())
+static tegula_argument giveArgument(const std::vector<ArgumentInfo> &arguments, size_t index) {
+  if (index >= arguments.size())
     return {};
-  const ArgumentInfo &info = kernel->kernel.info.arguments[index];
+  const ArgumentInfo &info = arguments[index];
   return {info.name.c_str(),
           static_cast<tegula_access>(info.access),
           static_cast<tegula_dtype>(info.dtype),
@@ -242,6 +252,9 @@ tegula_argument tegula_kernel_argument(const tegula_kernel *kernel, size_t index
           info.strides.data(),
           info.align,
           info.multiples.empty() ? nullptr : info.multiples.data()};
+}
+tegula_argument tegula_kernel_argument(const tegula_kernel *kernel, size_t index) {
+  return giveArgument(kernel->kernel.info.arguments, index);
 }
 size_t tegula_kernel_requirement_count(const tegula_kernel *kernel) {
   return kernel->kernel.info.requirements.size();
@@ -262,14 +275,46 @@ uint64_t tegula_kernel_arena_bytes(const tegula_kernel *kernel) {
 }
 
 //===----------------------------------------------------------------------===//
+// Programs
+//===----------------------------------------------------------------------===//
+
+size_t tegula_module_program_count(const tegula_module *module) {
+  return module->programs.size();
+}
+const tegula_program *tegula_module_program(const tegula_module *module, size_t index) {
+  return index < module->programs.size() ? &module->programs[index] : nullptr;
+}
+const tegula_program *tegula_module_find_program(const tegula_module *module, const char *name) {
+  for (const tegula_program &program : module->programs)
+    if (program.program.info.name == name)
+      return &program;
+  return nullptr;
+}
+const char *tegula_program_name(const tegula_program *program) {
+  return program->program.info.name.c_str();
+}
+size_t tegula_program_argument_count(const tegula_program *program) {
+  return program->program.info.arguments.size();
+}
+tegula_argument tegula_program_argument(const tegula_program *program, size_t index) {
+  return giveArgument(program->program.info.arguments, index);
+}
+size_t tegula_program_requirement_count(const tegula_program *program) {
+  return program->program.info.requirements.size();
+}
+const char *tegula_program_requirement(const tegula_program *program, size_t index) {
+  const std::vector<MessageInfo> &all = program->program.info.requirements;
+  return index < all.size() ? all[index].text.c_str() : nullptr;
+}
+
+//===----------------------------------------------------------------------===//
 // Launching
 //===----------------------------------------------------------------------===//
 
-tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
-                                   const tegula_descriptor *descriptors, size_t count,
-                                   tegula_record **record) {
-  *record = nullptr;
-  std::vector<ArgumentLayout> layouts(count);
+/// The layouts that descriptors stand for; null, or why they make no sense.
+static tegula_diagnostics *readLayouts(const tegula_descriptor *descriptors, size_t count,
+                                       std::vector<ArgumentLayout> &layouts) {
+  layouts.resize(count);
   for (size_t i = 0; i < count; ++i) {
     const tegula_descriptor &descriptor = descriptors[i];
     if (descriptor.dtype < 0 || descriptor.dtype > TEGULA_F8E5M2)
@@ -280,20 +325,60 @@ tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
       layouts[i].strides.assign(descriptor.strides, descriptor.strides + descriptor.rank);
     }
   }
-  Diagnostics diagnostics;
+  return nullptr;
+}
+
+tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
+                                   const tegula_descriptor *descriptors, size_t count,
+                                   tegula_record **record) {
+  *record = nullptr;
+  std::vector<ArgumentLayout> layouts;
+  if (tegula_diagnostics *wrong = readLayouts(descriptors, count, layouts))
+    return wrong;
   std::shared_ptr<Module> module = kernel->module.lock();
   if (!module)
     return giveError("the kernel's module has been freed");
+  Diagnostics diagnostics;
   std::unique_ptr<Record> prepared =
       Record::prepare(std::move(module), kernel->kernel, layouts, diagnostics);
   if (prepared)
-    *record = new tegula_record{std::move(prepared)};
+    *record = new tegula_record{std::move(prepared), nullptr};
+  return give(std::move(diagnostics));
+}
+
+tegula_diagnostics *tegula_program_prepare(const tegula_program *program,
+                                           const tegula_descriptor *descriptors, size_t count,
+                                           tegula_record **record) {
+  *record = nullptr;
+  std::vector<ArgumentLayout> layouts;
+  if (tegula_diagnostics *wrong = readLayouts(descriptors, count, layouts))
+    return wrong;
+  std::shared_ptr<Module> module = program->module.lock();
+  if (!module)
+    return giveError("the program's module has been freed");
+  Diagnostics diagnostics;
+  std::unique_ptr<ProgramRecord> prepared =
+      ProgramRecord::prepare(std::move(module), program->program, layouts, diagnostics);
+  if (prepared) {
+    ProgramRecord *same = prepared.get();
+    *record = new tegula_record{std::move(prepared), same};
+  }
   return give(std::move(diagnostics));
 }
 
 tegula_diagnostics *tegula_launch(tegula_record *record, const void *packed, int threads) {
   std::optional<Diagnostic> failure =
       record->record->launch(static_cast<const uint64_t *>(packed), threads);
+  return failure ? new tegula_diagnostics{{std::move(*failure)}} : nullptr;
+}
+
+tegula_diagnostics *tegula_record_workspace(tegula_record *record, const void *packed,
+                                            uint64_t *bytes) {
+  *bytes = 0;
+  if (!record->program)
+    return nullptr;
+  std::optional<Diagnostic> failure =
+      record->program->workspace(static_cast<const uint64_t *>(packed), *bytes);
   return failure ? new tegula_diagnostics{{std::move(*failure)}} : nullptr;
 }
 

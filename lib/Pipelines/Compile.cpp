@@ -122,6 +122,22 @@ static std::vector<KernelInfo> takeEntries(ModuleOp module) {
   return kernels;
 }
 
+static std::vector<ProgramInfo> takePrograms(ModuleOp module) {
+  std::vector<ProgramInfo> programs;
+  for (ProgramEntryOp entry : llvm::make_early_inc_range(module.getOps<ProgramEntryOp>())) {
+    ProgramInfo &program = programs.emplace_back();
+    program.name = entry.getProgram().str();
+    for (auto [arg, type] : llvm::zip(entry.getArgs(), entry.getTypes()))
+      program.arguments.push_back(
+          getArgument(cast<ArgAttr>(arg), cast<TypeAttr>(type).getValue()));
+    program.requirements = getMessages(entry.getRequirements());
+    for (StringRef kernel : entry.getKernels().getAsValueRange<StringAttr>())
+      program.kernels.push_back(kernel.str());
+    entry.erase();
+  }
+  return programs;
+}
+
 //===----------------------------------------------------------------------===//
 // One compilation
 //===----------------------------------------------------------------------===//
@@ -154,6 +170,7 @@ public:
 
   CpuTarget target;
   std::vector<KernelInfo> kernels;
+  std::vector<ProgramInfo> programs;
 
 private:
   static const DialectRegistry &makeRegistry(DialectRegistry &&registry = DialectRegistry()) {
@@ -223,6 +240,7 @@ bool Compilation::translate() {
     return fail(llvm::toString(made.takeError()));
   machine = std::move(*made);
   kernels = takeEntries(*module);
+  programs = takePrograms(*module);
   llvmContext.setDiagnosticHandlerCallBack(
       [](const llvm::DiagnosticInfo *info, void *self) {
         if (info->getSeverity() != llvm::DS_Error)
@@ -330,6 +348,7 @@ std::unique_ptr<Artifact> tegula::compile(StringRef text, StringRef fileName,
   artifact->target = compilation.target.name;
   artifact->features = compilation.target.features;
   artifact->kernels = std::move(compilation.kernels);
+  artifact->programs = std::move(compilation.programs);
   artifact->object.assign(object.begin(), object.end());
   return artifact;
 }

@@ -32,7 +32,7 @@ size_t tegula::dtypeBytes(DType dtype) {
 //===----------------------------------------------------------------------===//
 
 static constexpr char magic[8] = {'T', 'E', 'G', 'U', 'L', 'A', '\n', '\0'};
-static constexpr uint32_t formatVersion = 1;
+static constexpr uint32_t formatVersion = 2;
 
 namespace {
 
@@ -124,10 +124,16 @@ template <typename Stream, typename T> static void fields(Stream &stream, T &val
     stream.visit(value.checks);
     stream.visit(value.steps);
     stream.visit(value.arenaBytes);
+  } else if constexpr (std::is_same_v<Plain, ProgramInfo>) {
+    stream.visit(value.name);
+    stream.visit(value.arguments);
+    stream.visit(value.requirements);
+    stream.visit(value.kernels);
   } else if constexpr (std::is_same_v<Plain, Artifact>) {
     stream.visit(value.target);
     stream.visit(value.features);
     stream.visit(value.kernels);
+    stream.visit(value.programs);
     stream.visit(value.object);
   } else {
     stream.visit(value);
@@ -152,12 +158,20 @@ template <typename T> void Reader::visit(std::vector<T> &list) {
 
 /// Enumerators and lists that a launch relies on are in range.
 static bool isConsistent(const Artifact &artifact) {
-  for (const KernelInfo &kernel : artifact.kernels)
-    for (const ArgumentInfo &argument : kernel.arguments)
+  auto fits = [](const std::vector<ArgumentInfo> &arguments) {
+    for (const ArgumentInfo &argument : arguments)
       if (argument.access > ArgumentAccess::InOut || argument.dtype > DType::F8E5M2 ||
           argument.sizes.size() != argument.strides.size() || argument.align < 1 ||
           (!argument.multiples.empty() && argument.multiples.size() != argument.sizes.size()))
         return false;
+    return true;
+  };
+  for (const KernelInfo &kernel : artifact.kernels)
+    if (!fits(kernel.arguments))
+      return false;
+  for (const ProgramInfo &program : artifact.programs)
+    if (!fits(program.arguments))
+      return false;
   return true;
 }
 

@@ -80,6 +80,22 @@ std::shared_ptr<Module> Module::load(std::shared_ptr<const Artifact> artifact,
     module->kernels.push_back(std::make_unique<Kernel>(info, reinterpret_cast<host::BindFn>(bind),
                                                        reinterpret_cast<host::RunFn>(run)));
   }
+  for (const ProgramInfo &info : artifact->programs) {
+    void *run = module->code->lookup(info.name + ".program", diagnostics);
+    if (!run)
+      return nullptr;
+    std::vector<Kernel *> kernels;
+    for (const std::string &name : info.kernels) {
+      kernels.push_back(module->find(name));
+      if (!kernels.back()) {
+        diagnostics.push_back(
+            makeError("program '" + info.name + "' launches '" + name + "', which is missing"));
+        return nullptr;
+      }
+    }
+    module->programs.push_back(std::make_unique<Program>(
+        info, reinterpret_cast<host::ProgramFn>(run), std::move(kernels)));
+  }
   module->source = std::move(artifact);
   return module;
 }
@@ -88,6 +104,13 @@ Kernel *Module::find(std::string_view name) const {
   for (const auto &kernel : kernels)
     if (kernel->info.name == name)
       return kernel.get();
+  return nullptr;
+}
+
+Program *Module::findProgram(std::string_view name) const {
+  for (const auto &program : programs)
+    if (program->info.name == name)
+      return program.get();
   return nullptr;
 }
 

@@ -67,6 +67,43 @@ static const char program[] =
     "  tegula.return\n"
     "}\n";
 
+/* y = 2 * 3 * x where x is short, else 2 * 2 * x up to 100, else refused. */
+static const char twoLaunches[] =
+    "tegula.kernel @times(in %x: memref<?xf32>, out %y: memref<?xf32>, %f: f32) {\n"
+    "  %c0 = arith.constant 0 : index\n"
+    "  %n = memref.dim %x, %c0 : memref<?xf32>\n"
+    "  tegula.grid (%i) to (%n) step (1) {\n"
+    "    %v = memref.load %x[%i] : memref<?xf32>\n"
+    "    %w = arith.mulf %v, %f : f32\n"
+    "    memref.store %w, %y[%i] : memref<?xf32>\n"
+    "    tegula.yield\n"
+    "  }\n"
+    "  tegula.return\n"
+    "}\n"
+    "tegula.program @twice(in %x: memref<?xf32>, out %y: memref<?xf32>, %short: index) {\n"
+    "  %c0 = arith.constant 0 : index\n"
+    "  %c100 = arith.constant 100 : index\n"
+    "  %two = arith.constant 2.0 : f32\n"
+    "  %three = arith.constant 3.0 : f32\n"
+    "  %n = memref.dim %x, %c0 : memref<?xf32>\n"
+    "  %m = memref.dim %y, %c0 : memref<?xf32>\n"
+    "  %same = arith.cmpi eq, %n, %m : index\n"
+    "  tegula.require %same, \"x and y differ\"\n"
+    "  %w = tegula.workspace(%n) : memref<?xf32>\n"
+    "  tegula.launch @times(%x, %w, %two) : memref<?xf32>, memref<?xf32>, f32\n"
+    "  %isShort = arith.cmpi slt, %n, %short : index\n"
+    "  tegula.variant (%isShort) {\n"
+    "    tegula.launch @times(%w, %y, %three) : memref<?xf32>, memref<?xf32>, f32\n"
+    "    tegula.yield\n"
+    "  }\n"
+    "  %isTiny = arith.cmpi slt, %n, %c100 : index\n"
+    "  tegula.variant (%isTiny) {\n"
+    "    tegula.launch @times(%w, %y, %two) : memref<?xf32>, memref<?xf32>, f32\n"
+    "    tegula.yield\n"
+    "  }\n"
+    "  tegula.return\n"
+    "}\n";
+
 static int says(const tegula_diagnostics *diagnostics, const char *text) {
   if (tegula_diagnostics_count(diagnostics) == 0)
     return 0;
@@ -314,9 +351,10 @@ static void testArtifact(tegula_artifact *artifact) {
     copy[at] ^= 0x5a;
   }
   CHECK(accepted == 0);
+  char format = copy[8];
   copy[8] = 99;
   CHECK(refused(tegula_artifact_deserialize(copy, size, &again), "has format 99, this library"));
-  copy[8] = 1;
+  copy[8] = format;
   copy[20] = '9'; /* the version's first digit */
   CHECK(refused(tegula_artifact_deserialize(copy, size, &again), "was made by version 9"));
   CHECK(refused(tegula_artifact_deserialize("hello", 5, &again), "not a Tegula artifact"));
@@ -344,6 +382,72 @@ static void testExp(tegula_module *module) {
   CHECK(!tegula_launch(record, packed, 1));
   for (int i = 0; i < 3; ++i)
     CHECK(y[i] == exp(x[i]));
+  tegula_record_free(record);
+}
+
+static tegula_record *prepareTwice(const tegula_program *twice, int64_t xSize, int64_t ySize) {
+  int64_t xSizes[] = {xSize}, ySizes[] = {ySize}, strides[] = {1};
+  tegula_descriptor descriptors[] = {{TEGULA_F32, 1, xSizes, strides},
+                                     {TEGULA_F32, 1, ySizes, strides},
+                                     {TEGULA_INDEX, 0, NULL, NULL}};
+  tegula_record *record;
+  CHECK(!tegula_program_prepare(twice, descriptors, 3, &record));
+  return record;
+}
+
+/* A program: workspace, launches, variants, conditions. */
+static void testProgram(void) {
+  tegula_artifact *artifact = build(twoLaunches, "native", "loops");
+  CHECK(artifact != NULL);
+  tegula_bytes *bytes;
+  CHECK(!tegula_artifact_serialize(artifact, &bytes));
+  tegula_artifact_free(artifact);
+  CHECK(!tegula_artifact_deserialize(tegula_bytes_data(bytes), tegula_bytes_size(bytes), &artifact));
+  tegula_bytes_free(bytes);
+  tegula_module *module;
+  CHECK(!tegula_module_load(artifact, &module));
+  tegula_artifact_free(artifact);
+  CHECK(tegula_module_program_count(module) == 1 && tegula_module_kernel_count(module) == 1);
+  CHECK(!tegula_module_program(module, 1) && !tegula_module_find_program(module, "times"));
+  const tegula_program *twice = tegula_module_find_program(module, "twice");
+  CHECK(strcmp(tegula_program_name(twice), "twice") == 0);
+  CHECK(tegula_program_argument_count(twice) == 3);
+  CHECK(tegula_program_argument(twice, 1).access == TEGULA_OUT);
+  CHECK(tegula_program_requirement_count(twice) == 2);
+  CHECK(strcmp(tegula_program_requirement(twice, 0), "x and y differ") == 0);
+
+  float x[200], y[200];
+  for (int i = 0; i < 200; ++i)
+    x[i] = (float)i;
+  word packed[] = {{.address = x}, {.address = y}, {.integer = 10}};
+  static const struct {
+    int64_t size;
+    float factor;
+  } cases[] = {{5, 6.f}, {9, 6.f}, {10, 4.f}, {99, 4.f}, {0, 6.f}};
+  for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); ++c) {
+    tegula_record *record = prepareTwice(twice, cases[c].size, cases[c].size);
+    uint64_t workspace;
+    CHECK(!tegula_record_workspace(record, packed, &workspace));
+    CHECK(workspace == 4 * (uint64_t)cases[c].size);
+    for (int again = 0; again < 3; ++again) {
+      memset(y, 0, sizeof(y));
+      CHECK(!tegula_launch(record, packed, again));
+      int wrong = 0;
+      for (int i = 0; i < 200; ++i)
+        wrong += y[i] != (i < cases[c].size ? cases[c].factor * x[i] : 0.f);
+      CHECK(wrong == 0);
+    }
+    tegula_record_free(record);
+  }
+  tegula_record *record = prepareTwice(twice, 150, 150);
+  CHECK(refused(tegula_launch(record, packed, 1), "no variant of program 'twice' fits this call"));
+  packed[1].address = x + 1;
+  CHECK(refused(tegula_launch(record, packed, 1), "argument 'y' is written and overlaps"));
+  packed[1].address = y;
+  tegula_record_free(record);
+  record = prepareTwice(twice, 5, 6);
+  tegula_module_free(module); /* the record keeps what it needs */
+  CHECK(refused(tegula_launch(record, packed, 1), "x and y differ"));
   tegula_record_free(record);
 }
 
@@ -420,6 +524,7 @@ int main(void) {
   testEmit();
   testArtifact(artifact);
   testForeignCpu();
+  testProgram();
   testThreads(module);
   timeTinyLaunch(module);
   tegula_module_free(module);

@@ -42,7 +42,8 @@ private:
     diagnostics.push_back(makeError(message.str()));
     return false;
   }
-  bool checkNames(const KernelInfo &info);
+  bool find(Module &module);
+  bool checkNames(const std::vector<ArgumentInfo> &arguments);
   bool makeView(const ArgumentInfo &info, Array &array);
   bool findSizes(const ArgumentInfo &info, std::vector<int64_t> &sizes);
   bool makeScalar(const ArgumentInfo &info, uint64_t &word);
@@ -60,16 +61,20 @@ private:
   const RunOptions &options;
   Diagnostics &diagnostics;
   uint64_t state;
+  /// One of the two is run.
+  Kernel *kernel = nullptr;
+  Program *program = nullptr;
 };
 
 } // namespace
 
 /// Options that name no argument are mistakes.
-bool Runner::checkNames(const KernelInfo &info) {
+bool Runner::checkNames(const std::vector<ArgumentInfo> &arguments) {
+  std::string what = program ? "program '" + program->info.name : "kernel '" + kernel->info.name;
   auto check = [&](const StringMap<std::string> &map, StringRef flag) {
     for (StringRef name : map.keys())
-      if (none_of(info.arguments, [&](const ArgumentInfo &a) { return a.name == name; }))
-        return fail("--" + flag + ": kernel '" + info.name + "' has no argument '" + name + "'");
+      if (none_of(arguments, [&](const ArgumentInfo &a) { return a.name == name; }))
+        return fail("--" + flag + ": " + what + "' has no argument '" + name + "'");
     return true;
   };
   return check(options.bindings, "bind") && check(options.inputs, "input") &&
@@ -190,30 +195,41 @@ void Runner::print(StringRef name, const Array &array, raw_ostream &output) {
                    sum / static_cast<double>(array.count()));
 }
 
+/// What `options.kernel` names; without a name the only program, else the only kernel.
+bool Runner::find(Module &module) {
+  const Artifact &artifact = module.artifact();
+  if (!options.kernel.empty()) {
+    kernel = module.find(options.kernel);
+    program = module.findProgram(options.kernel);
+  } else if (module.programCount() == 1) {
+    program = &module.program(0);
+  } else if (module.size() == 1) {
+    kernel = &module.kernel(0);
+  }
+  if (kernel || program)
+    return true;
+  std::string names;
+  for (const ProgramInfo &info : artifact.programs)
+    names += (names.empty() ? "" : ", ") + info.name;
+  for (const KernelInfo &info : artifact.kernels)
+    names += (names.empty() ? "" : ", ") + info.name;
+  return fail(options.kernel.empty()
+                  ? "say which kernel to run with --kernel: " + names
+                  : "there is no kernel '" + options.kernel + "', only: " + names);
+}
+
 bool Runner::run(std::shared_ptr<const Artifact> artifact, raw_ostream &output) {
   std::shared_ptr<Module> module = Module::load(artifact, diagnostics);
-  if (!module)
+  if (!module || !find(*module))
     return false;
-  Kernel *kernel = nullptr;
-  if (!options.kernel.empty())
-    kernel = module->find(options.kernel);
-  else if (module->size() == 1)
-    kernel = &module->kernel(0);
-  if (!kernel) {
-    std::string names;
-    for (const KernelInfo &info : artifact->kernels)
-      names += (names.empty() ? "" : ", ") + info.name;
-    return fail(options.kernel.empty()
-                    ? "say which kernel to run with --kernel: " + names
-                    : "there is no kernel '" + options.kernel + "', only: " + names);
-  }
-  const KernelInfo &info = kernel->info;
-  if (!checkNames(info))
+  const std::vector<ArgumentInfo> &arguments =
+      program ? program->info.arguments : kernel->info.arguments;
+  if (!checkNames(arguments))
     return false;
-  std::vector<Array> arrays(info.arguments.size());
-  std::vector<ArgumentLayout> layouts(info.arguments.size());
-  SmallVector<uint64_t> words(info.arguments.size());
-  for (auto [i, argument] : enumerate(info.arguments)) {
+  std::vector<Array> arrays(arguments.size());
+  std::vector<ArgumentLayout> layouts(arguments.size());
+  SmallVector<uint64_t> words(arguments.size());
+  for (auto [i, argument] : enumerate(arguments)) {
     layouts[i].dtype = argument.dtype;
     if (!argument.isView()) {
       if (!makeScalar(argument, words[i]))
@@ -226,14 +242,18 @@ bool Runner::run(std::shared_ptr<const Artifact> artifact, raw_ostream &output) 
     layouts[i].strides = arrays[i].strides;
     words[i] = reinterpret_cast<uint64_t>(arrays[i].data());
   }
-  std::unique_ptr<Record> record = Record::prepare(module, *kernel, layouts, diagnostics);
+  std::unique_ptr<Launchable> record;
+  if (program)
+    record = ProgramRecord::prepare(module, *program, layouts, diagnostics);
+  else
+    record = Record::prepare(module, *kernel, layouts, diagnostics);
   if (!record)
     return false;
   if (std::optional<Diagnostic> failure = record->launch(words.data(), options.threads)) {
     diagnostics.push_back(std::move(*failure));
     return false;
   }
-  for (auto [argument, array] : llvm::zip(info.arguments, arrays)) {
+  for (auto [argument, array] : llvm::zip(arguments, arrays)) {
     if (!argument.isWritten())
       continue;
     print(argument.name, array, output);

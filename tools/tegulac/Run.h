@@ -20,7 +20,7 @@ namespace tegula {
 
 /// What the command line says about a run.
 struct RunOptions {
-  /// Kernel to run; empty: the only one.
+  /// Kernel or program to run; empty: the only program, else the only kernel.
   std::string kernel;
   /// By argument: sizes of a view ("2x64"), or the value of a scalar.
   llvm::StringMap<std::string> bindings;

@@ -115,7 +115,7 @@ struct CommandLine {
   cl::opt<std::string> output{"o", cl::init("-"), cl::desc("where to write the program"),
                               cl::value_desc("file"), cl::cat(category)};
   cl::opt<bool> run{"run", cl::desc("run a kernel of the program"), cl::cat(category)};
-  cl::opt<std::string> kernel{"kernel", cl::desc("kernel to run, or to take from a .py file"),
+  cl::opt<std::string> kernel{"kernel", cl::desc("kernel or program to run, or kernel to take from a .py file"),
                               cl::cat(category)};
   cl::list<std::string> bind{
       "bind", cl::CommaSeparated, cl::value_desc("name=value"), cl::cat(category),

@@ -1,4 +1,4 @@
-//===- Artifact.h - A compiled program as data -------------------------===//
+//===- Artifact.h - A compiled module as data - -------------------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -71,12 +71,23 @@ struct KernelInfo {
   uint64_t arenaBytes = 0;
 };
 
-/// A compiled program: code for one target and what a launcher must know of it.
+/// What a launcher must know of a program: launches of kernels in order.
+struct ProgramInfo {
+  std::string name;
+  std::vector<ArgumentInfo> arguments;
+  /// Behind the numbers that NAME.program returns.
+  std::vector<MessageInfo> requirements;
+  /// Behind the numbers that it launches.
+  std::vector<std::string> kernels;
+};
+
+/// A compiled module: code for one target and what a launcher must know of it.
 struct Artifact {
   /// Name of the target and every CPU feature that the code may use.
   std::string target;
   std::vector<std::string> features;
   std::vector<KernelInfo> kernels;
+  std::vector<ProgramInfo> programs;
   /// A relocatable object, functions as in HostABI.h.
   std::vector<char> object;
 

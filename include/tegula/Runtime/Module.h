@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Artifact --load--> Module --find--> Kernel --prepare--> Record --launch-->
+// Artifact --load--> Module --find--> Kernel  --prepare--> Record        --launch-->
+//                            '-find--> Program --prepare--> ProgramRecord --launch-->
 //
 // A record fixes sizes and strides, so that a launch has little left to do: take
 // addresses and scalars, check what depends on them, run the launch part, share
@@ -86,7 +87,19 @@ public:
   ArenaPool arenas;
 };
 
-/// A program in memory, ready to run.
+/// A program of a loaded module.
+class Program {
+public:
+  Program(const ProgramInfo &info, host::ProgramFn run, std::vector<Kernel *> kernels)
+      : info(info), run(run), kernels(std::move(kernels)) {}
+
+  const ProgramInfo &info;
+  const host::ProgramFn run;
+  /// Behind the numbers that it launches.
+  const std::vector<Kernel *> kernels;
+};
+
+/// A compiled module in memory, ready to run.
 class Module {
 public:
   /// Loads `artifact`; refuses one that was built for more than this CPU has.
@@ -97,6 +110,9 @@ public:
   size_t size() const { return kernels.size(); }
   Kernel &kernel(size_t index) const { return *kernels[index]; }
   Kernel *find(std::string_view name) const;
+  size_t programCount() const { return programs.size(); }
+  Program &program(size_t index) const { return *programs[index]; }
+  Program *findProgram(std::string_view name) const;
 
   /// The thread pool for new records. Looks again while no OpenMP runtime was found,
   /// since one may have been loaded meanwhile.
@@ -106,6 +122,7 @@ private:
   std::shared_ptr<const Artifact> source;
   std::unique_ptr<LoadedCode> code;
   std::vector<std::unique_ptr<Kernel>> kernels;
+  std::vector<std::unique_ptr<Program>> programs;
   std::mutex poolMutex;
   std::shared_ptr<ThreadPool> pool;
 };
@@ -116,19 +133,24 @@ struct ArgumentLayout {
   std::vector<int64_t> sizes, strides;
 };
 
-/// A launch with fixed sizes and strides.
-class Record {
+/// The argument block of launches with fixed sizes and strides: everything but
+/// addresses and scalars, and what must be checked of these.
+class PackedArguments {
 public:
-  /// Checks `layouts` against the kernel's arguments: number, types, ranks, static
-  /// sizes and strides, promised multiples, sizes below 2^31.
-  static std::unique_ptr<Record> prepare(std::shared_ptr<Module> module, Kernel &kernel,
-                                         const std::vector<ArgumentLayout> &layouts,
-                                         Diagnostics &diagnostics);
+  /// Checks `layouts` against `arguments` (which must stay): number, types, ranks,
+  /// static sizes and strides, promised multiples, sizes below 2^31. `what` names
+  /// whose arguments they are.
+  bool prepare(const std::string &what, const std::vector<ArgumentInfo> &arguments,
+               const std::vector<ArgumentLayout> &layouts, Diagnostics &diagnostics);
 
-  /// Runs the kernel. `packed` has one 8-byte word per argument: the address of a
-  /// view, or a scalar as in HostABI.h. `threads` 0 leaves the number to the pool;
-  /// results do not depend on it. Nothing, or why it was refused or failed.
-  std::optional<Diagnostic> launch(const uint64_t *packed, int threads);
+  /// Words of the block.
+  size_t size() const { return block.size(); }
+
+  /// Writes the block to `target`, with one word of `packed` per argument in place.
+  void fill(const uint64_t *packed, uint64_t *target) const;
+
+  /// Promises on addresses, and overlap of what is written with anything else.
+  std::optional<Diagnostic> check(const uint64_t *filled) const;
 
 private:
   /// What a launch must know of one view.
@@ -139,27 +161,97 @@ private:
     /// Bytes that it reaches, from its address: [lo, hi).
     int64_t lo, hi;
   };
+
+  bool addView(const ArgumentLayout &layout, uint32_t argument, Diagnostics &diagnostics);
+
+  const std::vector<ArgumentInfo> *arguments = nullptr;
+  std::vector<uint64_t> block;
+  /// Per argument, the word that a launch fills.
+  std::vector<uint32_t> words;
+  std::vector<View> views;
+};
+
+/// Something with fixed sizes and strides that can be launched.
+class Launchable {
+public:
+  virtual ~Launchable() = default;
+
+  /// Runs it. `packed` has one 8-byte word per argument: the address of a view, or a
+  /// scalar as in HostABI.h. `threads` 0 leaves the number to the pool; results do not
+  /// depend on it. Nothing, or why it was refused or failed.
+  virtual std::optional<Diagnostic> launch(const uint64_t *packed, int threads) = 0;
+};
+
+/// A launch of a kernel.
+class Record : public Launchable {
+public:
+  static std::unique_ptr<Record> prepare(std::shared_ptr<Module> module, Kernel &kernel,
+                                         const std::vector<ArgumentLayout> &layouts,
+                                         Diagnostics &diagnostics);
+  std::optional<Diagnostic> launch(const uint64_t *packed, int threads) override;
+
+private:
   struct Share;
 
   Record(std::shared_ptr<Module> module, Kernel &kernel)
       : module(std::move(module)), kernel(kernel) {}
 
-  bool addView(const ArgumentLayout &layout, uint32_t argument, Diagnostics &diagnostics);
-  std::optional<Diagnostic> checkViews(const uint64_t *block) const;
   static void work(void *share);
 
   std::shared_ptr<Module> module;
   Kernel &kernel;
   std::shared_ptr<ThreadPool> pool;
-  /// The argument block without addresses and scalars.
-  std::vector<uint64_t> block;
-  /// Per argument, the word that a launch fills.
-  std::vector<uint32_t> words;
-  std::vector<View> views;
+  PackedArguments arguments;
   /// Nanoseconds that an instance took in earlier launches; 0: not known yet. It
   /// only decides how many threads are worth waking.
   std::atomic<uint32_t> nanoseconds{0};
 };
+
+/// A call of a program: its launches are prepared when it first makes them, and its
+/// workspace is kept for the next call.
+class ProgramRecord : public Launchable {
+public:
+  static std::unique_ptr<ProgramRecord> prepare(std::shared_ptr<Module> module, Program &program,
+                                                const std::vector<ArgumentLayout> &layouts,
+                                                Diagnostics &diagnostics);
+  ~ProgramRecord() override;
+  std::optional<Diagnostic> launch(const uint64_t *packed, int threads) override;
+
+  /// Bytes of workspace that a call with these scalars takes (addresses are not
+  /// looked at); nothing runs.
+  std::optional<Diagnostic> workspace(const uint64_t *packed, uint64_t &bytes);
+
+private:
+  struct Call;
+  struct Site {
+    int32_t kernel;
+    std::vector<ArgumentLayout> layouts;
+    std::shared_ptr<Record> record;
+  };
+  struct Memory {
+    uint64_t bytes;
+    void *address;
+  };
+
+  ProgramRecord(std::shared_ptr<Module> module, Program &program)
+      : module(std::move(module)), program(program) {}
+
+  std::optional<Diagnostic> run(const uint64_t *packed, Call &call);
+  std::shared_ptr<Record> findSite(int32_t kernel, const uint64_t *block,
+                                   std::vector<uint64_t> &packed, Diagnostics &diagnostics);
+  static void *giveWorkspace(void *call, uint64_t bytes);
+  static int32_t launchKernel(void *call, int32_t kernel, const uint64_t *block);
+
+  std::shared_ptr<Module> module;
+  Program &program;
+  PackedArguments arguments;
+  std::mutex mutex;
+  std::vector<Site> sites;
+  std::vector<Memory> free;
+};
+
+/// The diagnostic behind a number (from 1) that compiled code has returned.
+Diagnostic fromMessage(const std::vector<MessageInfo> &messages, int32_t number);
 
 } // namespace tegula
 
