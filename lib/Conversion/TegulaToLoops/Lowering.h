@@ -216,6 +216,7 @@ LogicalResult lower(sched::MoveOp op, Lowering &lowering);
 LogicalResult lower(sched::ReshapeOp op, Lowering &lowering);
 LogicalResult lower(sched::ScanOp op, Lowering &lowering);
 LogicalResult lower(sched::ArgMaxOp op, Lowering &lowering);
+LogicalResult lower(sched::ScalarOp op, Lowering &lowering);
 
 } // namespace tegula::loops
 

@@ -93,3 +93,9 @@ LogicalResult loops::lower(sched::ArgMaxOp op, Lowering &lowering) {
               op.getAxis());
   return success();
 }
+
+LogicalResult loops::lower(sched::ScalarOp op, Lowering &lowering) {
+  Value element = lowering.builder().load(lowering.buffer(op.getSource()), op.getAt());
+  op.getValue().replaceAllUsesWith(element);
+  return success();
+}

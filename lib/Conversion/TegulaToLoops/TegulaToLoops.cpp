@@ -172,7 +172,7 @@ LogicalResult Lowering::lowerOp(Operation *op) {
             tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp, SoftmaxUpdateOp,
             SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp, sched::AllocOp,
             sched::CopyOp, sched::StoreOp, sched::MmaOp, sched::MoveOp, sched::ReshapeOp,
-            sched::ScanOp, sched::ArgMaxOp>([&](auto known) { return lower(known, *this); })
+            sched::ScanOp, sched::ArgMaxOp, sched::ScalarOp>([&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");
       });
