@@ -428,18 +428,8 @@ void TileTransfer::storeRows(bool whole) {
     emit.strips(shape[axis], lanes, whole ? 4 : 1, [&](Value lane, int64_t valid) {
       x86::Values position(outer);
       position.push_back(lane);
-      x86::Values place = viewPosition(position);
-      // LLVM turns a masked store of one known lane of a truncated value into a store
-      // of the wide scalar, which overwrites what lies behind; so one lane is a scalar.
-      bool alone = whole ? valid == 1
-                         : shape[axis] <= lanes && isConstantIntValue(bounds.lo[axis], 0) &&
-                               isConstantIntValue(bounds.hi[axis], 1);
-      if (alone && lanes > 1) {
-        Value one = memref::LoadOp::create(emit.builder, emit.loc, storage,
-                                           layout.locate(emit, position));
-        return emit.store(emit.fromStorage(one, elem), view, place);
-      }
       Value value = emit.fromStorage(emit.load(storage, position, lanes), elem);
+      x86::Values place = viewPosition(position);
       if (whole && valid == lanes)
         return emit.store(value, view, place);
       Value mask;

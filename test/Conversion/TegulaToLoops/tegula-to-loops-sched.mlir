@@ -88,3 +88,26 @@ sched.kernel @moves(out %o: memref<?xf32>, out %p: memref<?xi32>) target "x86-64
   }
   tegula.return
 }
+
+// One element of a buffer is one load.
+// CHECK-LABEL: sched.kernel @scalar
+// CHECK-NOT:     sched.scalar
+// CHECK:         %[[V:.*]] = memref.load %{{.*}}[%c0, %c0]
+// CHECK:         memref.store %[[V]]
+sched.kernel @scalar(in %q: !qv, out %o: memref<?xf32>) target "x86-64-v4" {
+  %c0 = arith.constant 0 : index
+  %M = memref.dim %q, %c0 : !qv
+  tegula.grid (%m) to (%M) step (8) {
+    %a = sched.alloc : !sched.buf<8x4xf32, local>
+    %b = sched.alloc : !sched.buf<8xf32, local>
+    sched.copy %q[%m, %c0] to %a : !qv, !sched.buf<8x4xf32, local>
+    %v = sched.scalar %a[%c0, %c0] : !sched.buf<8x4xf32, local> -> f32
+    sched.map domain [8] outs(%b : !sched.buf<8xf32, local>) {
+      %x = tensor.splat %v : tensor<8xf32>
+      sched.yield %x : tensor<8xf32>
+    }
+    sched.store %b to %o[%m] : !sched.buf<8xf32, local>, memref<?xf32>
+    tegula.yield
+  }
+  tegula.return
+}

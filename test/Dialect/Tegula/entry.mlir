@@ -6,6 +6,3 @@ func.func private @f()
 // CHECK-SAME: steps [64] requirements [#tegula.message<"H must be even", #[[LOC]]>] checks [] arena 128
 tegula.entry "f" bind @f run @f instance @f args [#tegula.arg<out "y" align 16>] types [memref<?xf32>]
   steps [64] requirements [#tegula.message<"H must be even", loc("f.py":3:5)>] checks [] arena 128
-
-// CHECK: tegula.program_entry "p" run @f args [#tegula.arg<in "x">] types [memref<?xf32>] requirements [] kernels ["f"]
-tegula.program_entry "p" run @f args [#tegula.arg<in "x">] types [memref<?xf32>] requirements [] kernels ["f"]
