@@ -9,13 +9,12 @@ import doctest
 import importlib
 
 import pytest
-from operators import compiled
 
 TESTING = ["tegula.testing.rounding", "tegula.testing.numpy_language.evaluation"]
 OPERATORS = ["tegula.ops.attention", "tegula.ops.matmul", "tegula.ops.norm"]
 
 
-@pytest.mark.parametrize("name", TESTING + (OPERATORS if compiled() else []))
+@pytest.mark.parametrize("name", TESTING + OPERATORS)
 def test_examples(name: str) -> None:
     module = importlib.import_module(name)
     found = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
