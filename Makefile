@@ -10,12 +10,12 @@ PYTHON := .venv/bin/python
 .PHONY: help setup dev release check demo accept bench
 
 help:
-	@echo "make demo     set up, build, run the example on real text (examples/sentence_embeddings.py)"
+	@echo "make demo     set up, build, run the examples on real input (examples/demo.py)"
 	@echo "make check    set up, build, run every test; the closing line counts them"
 	@echo "make setup    only the set-up: apt packages (as root), .venv/ with pinned versions"
 	@echo "make dev      build build/dev: shared MLIR, our assertions on; what lit and the unit tests run"
 	@echo "make release  build build/release: static, what ships; what Python, the C API and the tools run"
-	@echo "make accept   every point of the acceptance list, the slow ones too (utils/accept.py language)"
+	@echo "make accept   every point of the acceptance lists, the slow ones too (utils/accept.py)"
 	@echo "make bench    the benchmarks against PyTorch (benchmarks/); wants an idle machine"
 
 setup:
@@ -31,10 +31,10 @@ check: setup dev release
 	@$(PYTHON) utils/check.py
 
 demo: setup release
-	@$(PYTHON) examples/sentence_embeddings.py
+	@$(PYTHON) examples/demo.py
 
 accept: setup dev release
-	@$(PYTHON) utils/accept.py language
+	@$(PYTHON) utils/accept.py language families
 
 bench: setup release
 	@$(PYTHON) -m benchmarks.cpu

