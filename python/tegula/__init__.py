@@ -12,16 +12,9 @@ from tegula.errors import TegulaError
 from tegula.language.annotations import In, InOut, Opt, Out, const, fn, tile, views
 from tegula.language.control import (
     barrier,
-    butterfly,
     expand_bitmap,
-    fft,
     grid,
-    ifft,
-    low_rank_dot,
-    reduce_store,
     require,
-    segment_ids,
-    segment_sum,
     stream,
     topk_finish,
     topk_init,
@@ -49,6 +42,7 @@ from tegula.language.dtypes import (
 )
 from tegula.language.elementwise import absolute as abs
 from tegula.language.elementwise import bitcast, cast, maximum, minimum, where
+from tegula.language.fourier import butterfly, fft, ifft
 from tegula.language.grad import grad
 from tegula.language.math import (
     LN2,
@@ -71,10 +65,12 @@ from tegula.language.math import (
     sqrt,
     tanh,
 )
-from tegula.language.memory import Span, cdiv, load, round_down, round_up, span, store
+from tegula.language.memory import Span, cdiv, load, reduce_store, round_down, round_up, span, store
+from tegula.language.segments import segment_ids, segment_sum
 from tegula.language.shapes import argmax, concat, constant, cumsum, full, iota, zeros
 from tegula.language.structured import (
     dot,
+    low_rank_dot,
     softmax_finish,
     softmax_init,
     softmax_merge,

@@ -41,6 +41,8 @@ class Things:
     x: Any  # view [N] f64
     v: Any  # view [M, 8] f64, In
     y: Any  # view [N] f64, Out
+    z: Any  # view [N] f64, InOut
+    u: Any  # view [N] u64, InOut
     m: Any  # span of 4
     i: Any  # index scalar
     s: Any  # f64 scalar
@@ -50,19 +52,20 @@ class Things:
     st: Any  # softmax state [4, 8] f64
 
 
-@tg.kernel
+@tg.kernel(repeatable=True)
 def probe(
-    x: In[f64, "N"], v: In[f64, "M $K"], y: Out[f64, "N"], s: f64, absent: Opt[i32] = None, *, f: fn, B: tile = 4
-):
+    x: In[f64, "N"], v: In[f64, "M $K"], y: Out[f64, "N"], z: InOut[f64, "N"], u: InOut[u64, "N"], s: f64,
+    absent: Opt[i32] = None, *, f: fn, B: tile = 4,
+):  # fmt: skip
     m = tg.grid((x.shape[0], B))
     t, w = tg.load(x, (m,)), tg.load(v, (m, tg.span(8)))
-    f(Things(x, v, y, m, m.start, s, t, w, m.ids, tg.softmax_init(4, 8)))
+    f(Things(x, v, y, z, u, m, m.start, s, t, w, m.ids, tg.softmax_init(4, 8)))
     tg.store(y, (m,), t)
 
 
 def trace(f: Any) -> str:
     x = np.zeros(10)
-    return probe.ir("generic", x, np.zeros((10, 8)), x, 1.0, f=f)
+    return probe.ir("generic", x, np.zeros((10, 8)), x, x, x.astype(np.uint64), 1.0, f=f)
 
 
 EXPRESSIONS: list[tuple[type[TegulaError], str, Any]] = [
@@ -130,7 +133,64 @@ EXPRESSIONS: list[tuple[type[TegulaError], str, Any]] = [
     (DTypeError, "store of i32 to 'y', which holds f64: x.to(f64)", lambda k: tg.store(k.y, (0,), tg.cast(1, i32))),
     (DTypeError, "pad of i32 for 'x', which holds f64", lambda k: tg.load(k.x, (k.m,), pad=tg.cast(1, i32))),
     (AccessError, "store of tile [4] f64, which is not a view", lambda k: tg.store(k.t, (k.m,), k.t)),
-    (UnsupportedError, "gather and scatter", lambda k: tg.store(k.y, (k.n,), k.t)),
+    # index tiles
+    (DTypeError, "an index tile is i32 of rank 1, not a tile [4] f64", lambda k: tg.load(k.x, (k.t,))),
+    (DTypeError, "an index tile is i32 of rank 1, not a tile [4, 1] i32", lambda k: tg.load(k.x, (k.n[:, None],))),
+    (AccessError, "two index tiles in one load of 'v': one is allowed", lambda k: tg.load(k.v, (k.n, k.n))),
+    (DTypeError, "pad of i32 for 'x', which holds f64", lambda k: tg.load(k.x, (k.n,), pad=tg.cast(1, i32))),
+    (ShapeError, "store of [8] where the coordinates span [4] of 'y'", lambda k: tg.store(k.y, (k.n,), tg.zeros((8,), f64))),
+    (DTypeError, "store of i32 to 'y', which holds f64: x.to(f64)", lambda k: tg.store(k.y, (k.n,), k.n)),
+    (AccessError, "store to 'x', which is In (read only)", lambda k: tg.store(k.x, (k.n,), k.t)),
+    (AccessError, "load from 'y', which is Out (write only)", lambda k: tg.load(k.y, (k.n,))),
+    # reduce_store
+    (AccessError, "reduce_store to 'y', which is not InOut", lambda k: tg.reduce_store(k.y, (k.m,), k.t)),
+    (ControlError, "op 'mul' of reduce_store is none of add, max, min", lambda k: tg.reduce_store(k.z, (k.m,), k.t, op="mul")),
+    (ControlError, "how 'fast' of reduce_store is none of ordered, two_pass, atomic", lambda k: tg.reduce_store(k.z, (k.m,), k.t, how="fast")),
+    (DTypeError, "reduce_store add atomic of f64 to 'z' in a repeatable kernel", lambda k: tg.reduce_store(k.z, (k.m,), k.t, how="atomic")),
+    (DTypeError, "reduce_store max of u64 to 'u'", lambda k: tg.reduce_store(k.u, (k.m,), k.n.to(u64), op="max")),
+    (DTypeError, "store of i32 to 'z', which holds f64: x.to(f64)", lambda k: tg.reduce_store(k.z, (k.m,), k.n)),
+    (ShapeError, "store of [8] where the coordinates span [4] of 'z'", lambda k: tg.reduce_store(k.z, (k.m,), tg.zeros((8,), f64))),
+    (ShapeError, "store of a tile [4] f64 to one element of 'z'", lambda k: tg.reduce_store(k.z, (k.i,), k.t)),
+    (UnsupportedError, "reduce_store with an index tile is not in this version yet", lambda k: tg.reduce_store(k.z, (k.n,), k.t)),
+    # segments
+    (DTypeError, "the ends of segment_ids are an i32 tile of rank 1, not tile [4] f64", lambda k: tg.segment_ids(k.t, k.m)),
+    (DTypeError, "the ends of segment_ids are an i32 tile of rank 1, not scalar index", lambda k: tg.segment_ids(k.i, k.m)),
+    (DTypeError, "segment_ids takes the span of a stream, not tile [4] i32", lambda k: tg.segment_ids(k.n, k.n)),
+    (ShapeError, "segment_sum of scalar f64, which is not a tile", lambda k: tg.segment_sum(k.w, k.s, k.n)),
+    (DTypeError, "segment_sum of i32 into f64: cast one side explicitly", lambda k: tg.segment_sum(k.t, k.n, k.n)),
+    (DTypeError, "segment_sum of a tile [4] i1: .to(i32) first", lambda k: tg.segment_sum(k.t > 0.0, k.t > 0.0, k.n)),
+    (DTypeError, "the ids of segment_sum are i32, not f64", lambda k: tg.segment_sum(k.w, k.w, k.t)),
+    (ShapeError, "segment_sum of [4, 8] by [4] into [4]: it takes [E, …], [E] and [R, …]", lambda k: tg.segment_sum(k.t, k.w, k.n)),
+    (ShapeError, "segment_sum of [4, 8] by [2] into [4, 8]", lambda k: tg.segment_sum(k.w, k.w, k.n[:2])),
+    # low rank
+    (ShapeError, "low_rank_dot of scalar f64, which is not a tile", lambda k: tg.low_rank_dot(k.w, k.w.T, k.s)),
+    (DTypeError, "low_rank_dot of f64 and f32: cast one side explicitly", lambda k: tg.low_rank_dot(k.w, k.w.T, tg.zeros((4, 8), f32))),
+    (ShapeError, "low_rank_dot contracts 4 with 8: [8, 4] and [8, 4]", lambda k: tg.low_rank_dot(k.w, k.w.T, k.w.T)),
+    (ShapeError, "low_rank_dot of ranks 2 and 1 ([8, 4] and [4]): equal ranks of at least 2", lambda k: tg.low_rank_dot(k.w, k.w.T, k.t)),
+    (DTypeError, "low_rank_dot of i8: the value in the middle is rounded, so operands are floats", lambda k: tg.low_rank_dot(*[tg.zeros((4, 4), tg.i8)] * 3)),
+    (ShapeError, "batch axes of low_rank_dot: [2, 4, 4] and [3, 4, 4]", lambda k: tg.low_rank_dot(*[tg.zeros((n, 4, 4), f64) for n in (2, 1, 3)])),
+    # transforms
+    (DTypeError, "the operand of fft is a complex tile, not tile [4, 8] f64 (tg.Cx(x) for a real tile [4, 8] f64)", lambda k: tg.fft(k.w, (8,))),
+    (DTypeError, "the operand of ifft has a part that is scalar f64, not a tile", lambda k: tg.ifft(tg.Cx(k.w, k.s), (8,))),
+    (DTypeError, "the operand of fft is a tile [4] i32: its parts are floats", lambda k: tg.fft(tg.Cx(k.n), (8,))),
+    (ShapeError, "the operand of fft has parts that differ: tile [4, 8] f64 and tile [8, 4] f64", lambda k: tg.fft(tg.Cx(k.w, k.w.T), (8,))),
+    (ShapeError, "the operand of fft is [4]: it takes [signals, positions]", lambda k: tg.fft(tg.Cx(k.t), (4,))),
+    (ShapeError, "fft of [4, 8]: with these factors it takes [signals, 16]", lambda k: tg.fft(tg.Cx(k.w), (4, 4))),
+    (ShapeError, "fft of [4, 8]: with these factors it takes [signals, 12]", lambda k: tg.fft(tg.Cx(k.w), (4, 4), rows=3)),
+    (ShapeError, "ifft of [4, 8]: with these factors it takes [signals, 6]", lambda k: tg.ifft(tg.Cx(k.w), (4, 4), keep=(2, 3))),
+    (ShapeError, "rows of fft are 5: 1 to 4, the first of the factors [4, 4]", lambda k: tg.fft(tg.Cx(k.w), (4, 4), rows=5)),
+    (ShapeError, "keep of fft is [2]: each at most its factor of [4, 4]", lambda k: tg.fft(tg.Cx(k.w), (4, 4), keep=(2,))),
+    (ShapeError, "keep of fft is [2, 5]: each at most its factor of [4, 4]", lambda k: tg.fft(tg.Cx(k.w), (4, 4), keep=(2, 5))),
+    (ShapeError, "the factors of fft are a tuple of sizes, not Python int 8", lambda k: tg.fft(tg.Cx(k.w), 8)),
+    (ShapeError, "the factors of fft are [0, 8]: each is at least 1", lambda k: tg.fft(tg.Cx(k.w), (0, 8))),
+    (StaticError, "one of the factors of fft must be static", lambda k: tg.fft(tg.Cx(k.w), (k.i, 8))),
+    (StaticError, "rows of fft must be static", lambda k: tg.fft(tg.Cx(k.w), (8,), rows=k.i)),
+    (ShapeError, "the factors of butterfly are a list of complex tiles, not Python tuple ()", lambda k: tg.butterfly(tg.Cx(k.w), ())),
+    (DTypeError, "a factor of butterfly is a complex tile, not Python int 8", lambda k: tg.butterfly(tg.Cx(k.w), (8,))),
+    (ShapeError, "a factor of butterfly is [4, 8]: it is square", lambda k: tg.butterfly(tg.Cx(k.w), [tg.Cx(k.w)])),
+    (DTypeError, "a factor of butterfly is f32, its operand f64: cast one side explicitly", lambda k: tg.butterfly(tg.Cx(k.w), [tg.Cx(tg.zeros((8, 8), f32))])),
+    (ShapeError, "butterfly of [4, 8]: with these factors it takes [signals, 4]", lambda k: tg.butterfly(tg.Cx(k.w), [tg.Cx(tg.zeros((4, 4), f64))])),
+    (UnsupportedError, "tg.tril_inverse is not in this version yet", lambda k: tg.tril_inverse(k.w)),
     # products and softmax
     (ShapeError, "dot of scalar f64, which is not a tile", lambda k: tg.dot(k.s, k.w)),
     (DTypeError, "dot of i32: floats and i8 have products", lambda k: tg.dot(tg.zeros((4, 4), i32), tg.zeros((4, 4), i32))),
@@ -369,9 +429,21 @@ def test_programs() -> None:
     for program, args, kwargs, error, text in [
         (stray, (x,), {}, LaunchError, "'y' is an array that the program did not get as an argument or allocate"),
         (typed, (x,), {"c": 1.0}, LaunchError, "a float is passed to an argument of i32"),
-        (untyped, (tg.Spec((4,), i32),), {}, LaunchError, "dtype variable T is not bound: no argument is a float array"),
+        (
+            untyped,
+            (tg.Spec((4,), i32),),
+            {},
+            LaunchError,
+            "dtype variable T is not bound: no argument is a float array",
+        ),
         (wrong_dtype, (x,), {}, LaunchError, "expected a dtype, got <class 'float'>"),
-        (stretched, (tg.Spec((4,), f32),), {}, UnsupportedError, "'y' is stretched: a recorded program cannot do that yet"),
+        (
+            stretched,
+            (tg.Spec((4,), f32),),
+            {},
+            UnsupportedError,
+            "'y' is stretched: a recorded program cannot do that yet",
+        ),
     ]:
         with pytest.raises(TegulaError) as caught:
             program.ir("generic", *args, **kwargs)
@@ -441,5 +513,3 @@ def test_scope_of_other_traces_in_threads() -> None:
     for worker in workers:
         worker.join()
     assert errors == []
-
-

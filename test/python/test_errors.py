@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tegula as tg
 from fake_backend import FakeBackend
-from tegula import A, In, Opt, Out, T, U, f32, f64, fn, i32, index, tile
+from tegula import A, In, InOut, Opt, Out, T, U, f32, f64, fn, i32, index, tile
 from tegula._compiler.backend import Diagnostic, Position
 from tegula.errors import (
     AccessError,
@@ -78,7 +78,11 @@ def matrices() -> tuple[np.ndarray, np.ndarray]:
 # ---- shapes
 
 
-@wrong(ShapeError, "- of ranks 2 and 1 ([4, 8] and [4]): ranks are never padded; write x[None, :] or x[:, None]", *matrices())
+@wrong(
+    ShapeError,
+    "- of ranks 2 and 1 ([4, 8] and [4]): ranks are never padded; write x[None, :] or x[:, None]",
+    *matrices(),
+)
 def rank(x: XM, y: YM, *, B: tile = 4):
     m, k = tg.grid((x.shape[0], B)), tg.span(x.shape[1])
     t = tg.load(x, (m, k))
@@ -355,7 +359,9 @@ def absent(x: X, y: Y, b: Opt[X] = None, *, B: tile = 4):
 # ---- scope
 
 
-@wrong(ScopeError, "'t' is first assigned inside a stream and ended with it: assign it before the stream to carry it out")
+@wrong(
+    ScopeError, "'t' is first assigned inside a stream and ended with it: assign it before the stream to carry it out"
+)
 def after_stream(x: X, y: Y, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     for n in tg.stream(0, x.shape[0], B):
@@ -425,7 +431,10 @@ def dynamic_span(x: X, y: Y, *, B: tile = 4):
     tg.span(0, x.shape[0])  # <-
 
 
-@wrong(StaticError, "a view is narrowed by an index or a slice, not by Python Span <span of 4>; pass a span as a coordinate")
+@wrong(
+    StaticError,
+    "a view is narrowed by an index or a slice, not by Python Span <span of 4>; pass a span as a coordinate",
+)
 def narrow_by_span(x: X, y: Y, *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
     x[m]  # <-
@@ -681,7 +690,13 @@ def variable(x: In[T, "N"], y: Out[T, "N"], *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
 
 
-@wrong(LaunchError, "accumulation: 'y' holds f32, expected A = f64 (T is f64 in 'x')", vector(), np.zeros(10, np.float32), marked=False)
+@wrong(
+    LaunchError,
+    "accumulation: 'y' holds f32, expected A = f64 (T is f64 in 'x')",
+    vector(),
+    np.zeros(10, np.float32),
+    marked=False,
+)
 def accumulation(x: In[T, "N"], y: Out[A, "N"], *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
 
@@ -805,16 +820,37 @@ def misspelt(x: X, y: Y, *, B: tile = 4):
 # ---- not in this version
 
 
-@wrong(UnsupportedError, "gather and scatter (an index tile as a coordinate) are not in this version yet")
-def gather(x: X, y: Y, *, B: tile = 4):
-    m = tg.grid((x.shape[0], B))
-    tg.load(x, (m.ids,))  # <-
-
-
-@wrong(UnsupportedError, "tg.segment_sum is not in this version yet")
+@wrong(UnsupportedError, "tg.barrier is not in this version yet")
 def later(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B), resident=True)
+    tg.barrier()  # <-
+
+
+# ---- index tiles, segments, reductions into memory
+
+
+@wrong(AccessError, "two index tiles in one load of 'x': one is allowed", *matrices())
+def two_index_tiles(x: In[f64, "M N"], y: Out[f64, "M N"], *, B: tile = 4):
     m = tg.grid((x.shape[0], B))
-    tg.segment_sum(1, 2, 3)  # <-
+    tg.load(x, (m.ids, m.ids))  # <-
+
+
+@wrong(DTypeError, "segment_sum of f32 into f64: cast one side explicitly")
+def segments_of_another_dtype(x: X, y: Y, *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    acc = tg.zeros((2,), f64)
+    for e in tg.stream(0, x.shape[0], B):
+        acc = tg.segment_sum(acc, tg.load(x, (e,)).to(f32), e.ids)  # <-
+    tg.store(y, (tg.span(2),), acc)
+
+
+@tg.kernel(repeatable=True)
+def atomic_sum(x: X, y: InOut[f64, "N"], *, B: tile = 4):
+    m = tg.grid((x.shape[0], B))
+    tg.reduce_store(y, (m,), tg.load(x, (m,)), op="add", how="atomic")  # <-
+
+
+wrong(DTypeError, "reduce_store add atomic of f64 to 'y' in a repeatable kernel: a sum of floats depends")(atomic_sum)
 
 
 def marked_line(kernel: tg.Kernel, error: TegulaError) -> int:

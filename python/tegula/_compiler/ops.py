@@ -263,8 +263,11 @@ class Block:
 # ---- dead ops
 
 _EFFECTS = frozenset(
-    {"tegula.store", "tegula.require", "memref.store", "tegula.grid", "tegula.launch", "tegula.variant"}
-)
+    {
+        "tegula.store", "tegula.scatter", "tegula.reduce_store", "tegula.require", "memref.store", "tegula.grid",
+        "tegula.launch", "tegula.variant",
+    }
+)  # fmt: skip
 _TERMINATORS = frozenset({"tegula.yield", "scf.yield", "tegula.return"})
 
 

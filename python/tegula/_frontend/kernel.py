@@ -155,7 +155,9 @@ class Kernel:
         if found is None:
             if len(self._specialised) >= _CAPACITY:
                 self.clear()
-            found = self._specialised[bound.key] = specialise(self.fn, self.signature, bound)
+            found = self._specialised[bound.key] = specialise(
+                self.fn, self.signature, bound, repeatable=self.repeatable
+            )
         return found
 
     def compiled(self, found: Specialised) -> CompiledKernel:

@@ -58,6 +58,8 @@ def _bounding_sizes(entry: Block) -> Iterator[tuple[View, int, Scalar]]:
                 bounds[op.regions[0].args[0]] = op.operands[:2]
             elif op.name == "tegula.iota":
                 todo += op.operands
+            elif op.name == "tegula.segment_ids":
+                todo.append(op.operands[1])
     seen: set[Value] = set()
     found: list[tuple[View, int, Scalar]] = []
     while todo:

@@ -118,7 +118,7 @@ class Recording(Host):
                 self.note(Guard(Formula("==", (size.formula, Formula("const", (int(size),)))), True))
 
     def _kernel(self, kernel: Any, bound: Any) -> tuple[str, dict[str, DType]]:
-        found = specialise(kernel.fn, kernel.signature, bound)
+        found = specialise(kernel.fn, kernel.signature, bound, repeatable=kernel.repeatable)
         known = self.kernels.get(found.text.plain)
         if known is not None:
             return known[0], found.scalars
@@ -126,7 +126,7 @@ class Recording(Host):
         self.symbols[kernel.name] = count + 1
         symbol = f"{kernel.name}_{count}" if count else kernel.name
         if count:
-            named = specialise(kernel.fn, kernel.signature, bound, symbol)
+            named = specialise(kernel.fn, kernel.signature, bound, symbol, kernel.repeatable)
             self.kernels[found.text.plain] = (symbol, named.op)
         else:
             self.kernels[found.text.plain] = (symbol, found.op)

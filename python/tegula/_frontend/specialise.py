@@ -75,12 +75,12 @@ class Specialised:
 
 
 class _Tracer:
-    def __init__(self, fn: FunctionType, signature: Signature, bound: Bound, name: str) -> None:
+    def __init__(self, fn: FunctionType, signature: Signature, bound: Bound, name: str, repeatable: bool) -> None:
         self.fn = fn
         self.signature = signature
         self.bound = bound
         self.name = name
-        self.trace = Trace(dict(bound.dtypes), _run.__code__)
+        self.trace = Trace(dict(bound.dtypes), _run.__code__, repeatable)
         self.args: list[Arg] = []
         self.views: list[tuple[View, BoundArray]] = []
         self.scalars: dict[str, DType] = {}
@@ -208,7 +208,13 @@ def _run(fn: Any, positional: list[Any], keywords: dict[str, Any]) -> Any:
 _ANCHORS = {
     "tegula.load": "load",
     "tegula.store": "store",
+    "tegula.gather": "load",
+    "tegula.scatter": "store",
+    "tegula.reduce_store": "store",
     "tegula.dot": "dot",
+    "tegula.low_rank_dot": "dot",
+    "tegula.butterfly": "fft",
+    "tegula.segment_sum": "sum",
     "tegula.reduce": "reduce",
     "tegula.exp2": "exp2",
     "tegula.softmax_update": "softmax",
@@ -247,9 +253,11 @@ def _unbound(e: NameError, trace: Trace) -> TegulaError:
     return ScopeError(f"name '{name}' has no value here", at)
 
 
-def specialise(fn: FunctionType, signature: Signature, bound: Bound, name: str | None = None) -> Specialised:
+def specialise(
+    fn: FunctionType, signature: Signature, bound: Bound, name: str | None = None, repeatable: bool = False
+) -> Specialised:
     """Traces the kernel for what the call has bound."""
-    tracer = _Tracer(fn, signature, bound, name or fn.__name__)
+    tracer = _Tracer(fn, signature, bound, name or fn.__name__, repeatable)
     op = tracer.specialise()
     frozen = _globals_of(tracer.trace.functions.values())
     return Specialised(op, print_module([op], sites), tracer.scalars, frozen)

@@ -51,11 +51,13 @@ class Trace:
         "failed",
         "functions",
         "grid_places",
+        "repeatable",
         "root",
     )
 
-    def __init__(self, dtypes: dict[str, DType], root: CodeType) -> None:
+    def __init__(self, dtypes: dict[str, DType], root: CodeType, repeatable: bool = False) -> None:
         self.dtypes = dtypes  # dtype variables, by name
+        self.repeatable = repeatable  # whether equal inputs must give equal bits
         self.root = root  # the frame that starts the trace: what lies above is the host's
         self.entry = Block()
         self.block = self.entry

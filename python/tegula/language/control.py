@@ -129,14 +129,7 @@ def _later(name: str) -> Any:
 
 
 barrier = _later("barrier")
-butterfly = _later("butterfly")
 expand_bitmap = _later("expand_bitmap")
-fft = _later("fft")
-ifft = _later("ifft")
-low_rank_dot = _later("low_rank_dot")
-reduce_store = _later("reduce_store")
-segment_ids = _later("segment_ids")
-segment_sum = _later("segment_sum")
 topk_finish = _later("topk_finish")
 topk_init = _later("topk_init")
 topk_update = _later("topk_update")

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tegula._compiler.ops import Attr, Attrs, Ints, Segments
+from tegula._compiler.ops import Attrs, Enum, Int, Ints, Segments, Value
 from tegula._frontend.trace import current, emit, fail, lookup_known, made_at, no_member
-from tegula.errors import AccessError, DTypeError, KernelError, ShapeError, StaticError, UnsupportedError
+from tegula.errors import (
+    AccessError,
+    ControlError,
+    DTypeError,
+    KernelError,
+    ShapeError,
+    StaticError,
+    UnsupportedError,
+)
 from tegula.language.annotations import Access
-from tegula.language.dtypes import i1, i32, index
+from tegula.language.dtypes import DType, i1, i32, index, u64
 from tegula.language.elementwise import binary, cast, compare, minimum
 from tegula.language.shapes import stretch
 from tegula.language.values import (
@@ -32,7 +41,6 @@ from tegula.language.values import (
 )
 
 _DYNAMIC = -(1 << 63)  # MLIR's mark for "given by an operand"
-_NOT_YET = "gather and scatter (an index tile as a coordinate) are not in this version yet"
 
 
 def as_index(value: object) -> Scalar:
@@ -227,8 +235,11 @@ def _subview(
 # ---- loads and stores
 
 
+Coordinate = Span | Tile
+
+
 def _access(view: object, at: Any, what: str) -> tuple[View, tuple[Any, ...]]:
-    """Checks view and coordinates; axes with an index are narrowed away if others hold a span."""
+    """Checks view and coordinates: all of them indices, or none, for axes with an index are narrowed away."""
     if not isinstance(view, View):
         absent = ": the optional argument is absent" if view is None else ""
         fail(AccessError, f"{what} of {describe(view)}, which is not a view{absent}")
@@ -242,63 +253,144 @@ def _access(view: object, at: Any, what: str) -> tuple[View, tuple[Any, ...]]:
     coordinates = typing.cast("tuple[Any, ...]", at)
     if len(coordinates) != len(view.shape):
         fail(ShapeError, f"{len(coordinates)} coordinates for '{view.argument}' of rank {len(view.shape)}")
+    tiles: list[Tile] = []
     for c in coordinates:
         if isinstance(c, Tile):
             if c.dtype is not i32 or len(c.shape) != 1:
                 fail(DTypeError, f"an index tile is i32 of rank 1, not a {describe(c)}")
-            fail(UnsupportedError, _NOT_YET)
-        if not isinstance(c, Span):
+            tiles.append(c)
+        elif not isinstance(c, Span):
             as_index(c)
-    spans = [isinstance(c, Span) for c in coordinates]
-    if any(spans) and not all(spans):
-        view = narrow(view, tuple(slice(None) if isinstance(c, Span) else c for c in coordinates))
-        coordinates = tuple(c for c in coordinates if isinstance(c, Span))
+    if len(tiles) > 1:
+        first, second = (made_at(t, f"the {n} one") for t, n in zip(tiles, ("first", "second")))
+        fail(AccessError, f"two index tiles in one {what} of '{view.argument}': one is allowed", first, second)
+    kept = [isinstance(c, (Span, Tile)) for c in coordinates]
+    if any(kept) and not all(kept):
+        view = narrow(view, tuple(slice(None) if k else c for k, c in zip(kept, coordinates)))
+        coordinates = tuple(c for k, c in zip(kept, coordinates) if k)
     return view, coordinates
 
 
-def _bounds(view: View, spans: Sequence[Span]) -> tuple[list[Scalar], list[Scalar], tuple[int, ...]]:
-    """Offsets, limits (none where each equals the size of its axis) and the tile's shape."""
-    offsets = [as_index(s.start) for s in spans]
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Where a tile sits in a view: an offset and, if some axis needs it, a limit per span; perhaps an index tile."""
+
+    offsets: list[Scalar]
+    limits: list[Scalar]
+    shape: tuple[int, ...]
+    by: list[Tile]  # the index tile, if there is one
+    axis: int  # the axis that it indexes
+
+    @property
+    def operands(self) -> list[Value]:
+        """In the order of the ops' operands."""
+        return [*self.offsets, *self.by, *self.limits]
+
+    def attrs(self, first: tuple[int, ...], last: tuple[int, ...] = ()) -> Attrs:
+        """How many operands each group has, and the axis of the index tile."""
+        groups = (*first, len(self.offsets), *[1 for _ in self.by], len(self.limits), *last)
+        axis = (("axis", Int(self.axis)),) if self.by else ()
+        return (("operandSegmentSizes", Segments(groups)), *axis)
+
+
+def _box(view: View, coordinates: Sequence[Coordinate]) -> _Box:
+    offsets: list[Scalar] = []
     limits: list[Any] = []
+    shape: list[int] = []
+    by: list[Tile] = []
+    axis = 0
     needed = False
-    for s, size in zip(spans, view.shape):
-        limit = size if s.limit is None else s.limit
+    for n, (c, size) in enumerate(zip(coordinates, view.shape)):
+        if isinstance(c, Tile):
+            by.append(c)
+            axis = n
+            shape.append(c.shape[0])
+            continue
+        offsets.append(as_index(c.start))
+        shape.append(c.size)
+        limit = size if c.limit is None else c.limit
+        # A limit that is the size of its axis says nothing.
         needed = needed or not (limit is size or (isinstance(limit, int) and limit is not True and limit == size))
         limits.append(limit)
-    return offsets, [as_index(n) for n in limits] if needed else [], tuple(s.size for s in spans)
+    return _Box(offsets, [as_index(n) for n in limits] if needed else [], tuple(shape), by, axis)
 
 
 def load(view: Any, at: Any, pad: Any = 0, label: str | None = None) -> Any:
-    """A tile from a view, `pad` where a coordinate is out of bounds; a scalar if all coordinates are indices."""
+    """A tile from a view, `pad` where a coordinate is out of bounds; a scalar if all coordinates are indices.
+
+    A coordinate that is an i32 tile gathers: row e of the result is the row of the view that it names.
+    """
     if isinstance(view, View) and view.access is Access.OUT:
         fail(AccessError, f"load from '{view.argument}', which is Out (write only): declare it InOut")
     v, coordinates = _access(view, at, "load")
-    if not any(isinstance(c, Span) for c in coordinates):
+    if not any(isinstance(c, (Span, Tile)) for c in coordinates):
         return scalar_op("memref.load", [v, *[as_index(c) for c in coordinates]], v.dtype)
-    offsets, limits, shape = _bounds(v, coordinates)
+    box = _box(v, coordinates)
     pads: list[Scalar] = []
     number = as_number(pad)
     if number is None or number != 0 or str(number).startswith("-"):
         pads = [pad if isinstance(pad, Scalar) else constant_scalar(pad, v.dtype)]
         if pads[0].dtype is not v.dtype:
             fail(DTypeError, f"pad of {pads[0].dtype} for '{v.argument}', which holds {v.dtype}: tg.cast(pad, …)")
-    attrs: Attrs = (("operandSegmentSizes", Segments((1, len(offsets), len(limits), len(pads)))),)
-    return tile_op("tegula.load", [v, *offsets, *limits, *pads], shape, v.dtype, attrs, label)
+    name = "tegula.gather" if box.by else "tegula.load"
+    return tile_op(name, [v, *box.operands, *pads], box.shape, v.dtype, box.attrs((1,), (len(pads),)), label)
 
 
 def store(view: Any, at: Any, value: Any, label: str | None = None) -> None:
-    """A tile into a view; what is out of bounds is dropped."""
+    """A tile into a view; what is out of bounds is dropped.
+
+    A coordinate that is an i32 tile scatters; its indices are distinct.
+    """
     if isinstance(view, View) and view.access is Access.IN:
         fail(AccessError, f"store to '{view.argument}', which is In (read only)")
     v, coordinates = _access(view, at, "store")
-    if not any(isinstance(c, Span) for c in coordinates):
+    if not any(isinstance(c, (Span, Tile)) for c in coordinates):
         scalar = _scalar_to_store(v, value)
         emit("memref.store", [scalar, v, *[as_index(c) for c in coordinates]])
         return
-    offsets, limits, shape = _bounds(v, coordinates)
-    tile = _tile_to_store(v, value, shape)
-    attrs: list[tuple[str, Attr]] = [("operandSegmentSizes", Segments((1, 1, len(offsets), len(limits))))]
-    emit("tegula.store", [tile, v, *offsets, *limits], tuple(attrs), (), label)
+    box = _box(v, coordinates)
+    tile = _tile_to_store(v, value, box.shape)
+    name = "tegula.scatter" if box.by else "tegula.store"
+    emit(name, [tile, v, *box.operands], box.attrs((1, 1)), (), label)
+
+
+def reduce_store(
+    view: Any, at: Any, value: Any, op: str = "add", how: str = "ordered", label: str | None = None
+) -> None:
+    """view ← op(view, value), from several instances of the grid.
+
+    `ordered`: by ascending instance, repeatable; `two_pass`: partial results and a sum in a fixed order;
+    `atomic`: in any order, which is repeatable for integers, `max` and `min` only.
+    """
+    if isinstance(view, View) and view.access is not Access.INOUT:
+        fail(AccessError, f"reduce_store to '{view.argument}', which is not InOut")
+    v, coordinates = _access(view, at, "reduce_store")
+    if op not in ("add", "max", "min"):
+        fail(ControlError, f"op {op!r} of reduce_store is none of add, max, min")
+    if how not in ("ordered", "two_pass", "atomic"):
+        fail(ControlError, f"how {how!r} of reduce_store is none of ordered, two_pass, atomic")
+    _check_reduction(v.argument, v.dtype, op, how)
+    if any(isinstance(c, Tile) for c in coordinates):
+        fail(UnsupportedError, "reduce_store with an index tile is not in this version yet")
+    if not any(isinstance(c, Span) for c in coordinates):  # one element: a tile of one, at a checked place
+        scalar, last = _scalar_to_store(v, value), coordinates[-1]
+        v = narrow(v, (*coordinates[:-1], slice(last, last + 1)))
+        coordinates, value = (Span(0, 1),), stretch(scalar, (1,))
+    box = _box(v, coordinates)
+    tile = _tile_to_store(v, value, box.shape)
+    attrs = (("how", Enum("reduce_how", how)), ("kind", Enum("combine", op)), *box.attrs((1, 1)))
+    emit("tegula.reduce_store", [tile, v, *box.operands], attrs, (), label)
+
+
+def _check_reduction(name: str, dtype: DType, op: str, how: str) -> None:
+    if dtype is i1 or (dtype is u64 and op != "add"):
+        fail(DTypeError, f"reduce_store {op} of {dtype} to '{name}': numbers with a sign have one")
+    if how == "atomic" and op == "add" and dtype.is_float and current().repeatable:
+        fail(
+            DTypeError,
+            f"reduce_store add atomic of {dtype} to '{name}' in a repeatable kernel: a sum of floats depends on its "
+            "order; how='ordered' or how='two_pass'",
+        )
 
 
 def _scalar_to_store(view: View, value: Any) -> Scalar:
@@ -334,4 +426,6 @@ def _tile_to_store(view: View, value: Any, shape: tuple[int, ...]) -> Tile:
     return value
 
 
-__all__ = ["Span", "as_index", "cdiv", "load", "narrow", "round_down", "round_up", "span", "store"]
+__all__ = [
+    "Span", "as_index", "cdiv", "load", "narrow", "reduce_store", "round_down", "round_up", "span", "store",
+]  # fmt: skip

@@ -43,28 +43,28 @@ def dot(a: Any, b: Any, acc: Any = None, precision: str = "ieee", label: str | N
     return tile_op("tegula.dot", operands, shape, dtype, tuple(attrs), label)
 
 
-def _check_dot(a: Tile, b: Tile) -> None:
+def _check_dot(a: Tile, b: Tile, what: str = "dot") -> None:
     if a.dtype is not b.dtype:
         fail(
             DTypeError,
-            f"dot of {a.dtype} and {b.dtype}: cast one side explicitly",
+            f"{what} of {a.dtype} and {b.dtype}: cast one side explicitly",
             made_at(a, f"{describe(a)} from here"),
             made_at(b, f"{describe(b)} from here"),
         )
     if not a.dtype.is_float and a.dtype is not i8:
-        fail(DTypeError, f"dot of {a.dtype}: floats and i8 have products")
+        fail(DTypeError, f"{what} of {a.dtype}: floats and i8 have products")
     shapes = f"{shape_text(a.shape)} and {shape_text(b.shape)}"
     if len(a.shape) != len(b.shape) or len(a.shape) < 2:
-        fail(ShapeError, f"dot of ranks {len(a.shape)} and {len(b.shape)} ({shapes}): equal ranks of at least 2")
+        fail(ShapeError, f"{what} of ranks {len(a.shape)} and {len(b.shape)} ({shapes}): equal ranks of at least 2")
     if a.shape[-1] != b.shape[-2]:
         fail(
             ShapeError,
-            f"dot contracts {a.shape[-1]} with {b.shape[-2]}: {shapes}",
+            f"{what} contracts {a.shape[-1]} with {b.shape[-2]}: {shapes}",
             made_at(a, "first operand"),
             made_at(b, "second operand"),
         )
     if any(p != q and 1 not in (p, q) for p, q in zip(a.shape[:-2], b.shape[:-2])):
-        fail(ShapeError, f"batch axes of dot: {shapes}")
+        fail(ShapeError, f"batch axes of {what}: {shapes}")
 
 
 def _check_acc(acc: object, shape: tuple[int, ...], dtype: object) -> None:
@@ -78,6 +78,33 @@ def _check_acc(acc: object, shape: tuple[int, ...], dtype: object) -> None:
             f"acc of dot is {shape_text(acc.shape)}, the result is {shape_text(shape)}",
             made_at(acc, "acc comes from here"),
         )
+
+
+def low_rank_dot(x: Any, u: Any, v: Any, label: str | None = None) -> Tile:
+    """x [.., M, K] · u [.., K, R] · v [.., R, N] -> [.., M, N], in either association.
+
+    The value in the middle is rounded to the operands' dtype. The half that does not depend on a stream
+    may be computed once, outside it.
+    """
+    for t in (x, u, v):
+        if not isinstance(t, Tile):
+            fail(ShapeError, f"low_rank_dot of {describe(t)}, which is not a tile")
+    _check_dot(x, u, "low_rank_dot")
+    _check_dot(u, v, "low_rank_dot")
+    if not x.dtype.is_float:
+        fail(DTypeError, f"low_rank_dot of {x.dtype}: the value in the middle is rounded, so operands are floats")
+    if any(p != q and 1 not in (p, q) for p, q in zip(x.shape[:-2], v.shape[:-2])):
+        fail(ShapeError, f"batch axes of low_rank_dot: {shape_text(x.shape)} and {shape_text(v.shape)}")
+    batch = [max(sizes) for sizes in zip(x.shape[:-2], u.shape[:-2], v.shape[:-2])]
+    operands: list[Value] = [x]
+    attrs: list[tuple[str, Attr]] = []
+    for t, name in ((u, "trans_u"), (v, "trans_v")):
+        source = _transposed(t)
+        if source is not None:
+            attrs.append((name, Unit()))
+        operands.append(t if source is None else source)
+    shape = (*batch, x.shape[-2], v.shape[-1])
+    return tile_op("tegula.low_rank_dot", operands, shape, acc_of(x.dtype), tuple(attrs), label)
 
 
 def _transposed(tile: Tile) -> Tile | None:

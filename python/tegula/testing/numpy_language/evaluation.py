@@ -121,7 +121,7 @@ class _Run:
         """Launches a kernel or runs a host function."""
         wrapped: Any = f.__wrapped__ if is_launchable(f) else f
         if isinstance(wrapped, types.FunctionType) and is_kernel(wrapped):
-            return self._launch(wrapped, args, named)
+            return self._launch(wrapped, args, named, bool(getattr(f, "repeatable", False)))
         function = self.rebinder.convert(wrapped)
         try:
             arguments = inspect.signature(wrapped).bind(*args, **named).arguments
@@ -145,7 +145,9 @@ class _Run:
 
         return launch
 
-    def _launch(self, function: types.FunctionType, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    def _launch(
+        self, function: types.FunctionType, args: tuple[Any, ...], named: dict[str, Any], repeatable: bool
+    ) -> None:
         if self.language.in_kernel:
             raise KernelError(f"kernel '{function.__name__}' called inside a kernel: launches belong to programs")
         binder = Binder(function, self.options.wide, self.options.bound(), self.options.poison)
@@ -154,7 +156,7 @@ class _Run:
             if callable(value) or isinstance(value, tuple | list | dict):
                 bound.arguments[name] = self.rebinder.convert(value)
         body = self.body(self.rebinder.convert(function), bound.args, bound.kwargs)
-        launch = Launch(numerics)
+        launch = Launch(numerics, repeatable)
         try:
             self.language.run(launch, None, body)
         except GridReached:

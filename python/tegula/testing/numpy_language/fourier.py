@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from tegula.errors import ShapeError
+from tegula.errors import DTypeError, ShapeError
+from tegula.language.dtypes import DType
 from tegula.language.values import Cx
 from tegula.testing.numpy_language.numerics import Array
 from tegula.testing.numpy_language.structured import dot
-from tegula.testing.numpy_language.values import fail
+from tegula.testing.numpy_language.values import Tile, fail
 
 Constant = Callable[[Array, Any], Any]
 
@@ -87,6 +88,19 @@ class Transform:
         matrix = _map(lambda t: t[None, :rows, :k], self.dft(n, +1))
         x = _dot(matrix, _map(lambda t: t.to(self.storage), parts))
         return _map(lambda t: t.reshape(count, rows * width), x)
+
+
+def operand_dtype(x: Any, what: str) -> DType:
+    """The dtype of a complex tile's parts."""
+    if not isinstance(x, Cx):
+        fail(DTypeError, f"{what} of {type(x).__name__}: expected tg.Cx(re, im)")
+    for part in x:
+        if part is not None and (not isinstance(part, Tile) or not part.dtype.is_float):
+            fail(DTypeError, f"{what}: the parts of its operand are float tiles")
+        if part is not None and (part.shape != x.re.shape or part.dtype is not x.re.dtype):
+            fail(ShapeError, f"{what}: the parts of its operand differ")
+    dtype: DType = x.re.dtype
+    return dtype
 
 
 def check_sizes(x: Any, size: int, what: str) -> None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from tegula.errors import AccessError, ControlError, DTypeError, KernelError, LaunchError, StaticError
 from tegula.language.annotations import Access
-from tegula.language.dtypes import A, T, f32, i32
+from tegula.language.dtypes import A, acc_of, f32, i32
 from tegula.testing.numpy_language import fourier, math, structured, views
 from tegula.testing.numpy_language.numerics import Array, Numerics, memory_dtype
 from tegula.testing.numpy_language.values import (
@@ -68,8 +68,9 @@ _COMBINE: dict[str, np.ufunc] = {"add": np.add, "max": np.maximum, "min": np.min
 class Launch:
     """One launch of a kernel; or, without instances, the run of a host function."""
 
-    def __init__(self, numerics: Numerics) -> None:
+    def __init__(self, numerics: Numerics, repeatable: bool = False) -> None:
         self.numerics = numerics
+        self.repeatable = repeatable
         self.extents: tuple[int, ...] = ()
         self.resident = False
         self.barrier: threading.Barrier | None = None
@@ -214,14 +215,18 @@ class Language:
         """A tile into a view."""
         views.store(view, at, value, self._inside("tg.store")[1].number)
 
-    def reduce_store(self, view: Any, at: Any, value: Any, op: str = "add", how: str = "ordered") -> None:
+    def reduce_store(
+        self, view: Any, at: Any, value: Any, op: str = "add", how: str = "ordered", label: str | None = None
+    ) -> None:
         """view ← op(view, value) from several instances."""
         launch, instance = self._inside("tg.reduce_store")
         place = views.locate(view, at, "reduce_store")
         if place.part.access is not Access.INOUT:
             fail(AccessError, f"reduce_store to '{place.part.name}', which is not InOut")
         if op not in _COMBINE or how not in ("ordered", "two_pass", "atomic"):
-            fail(StaticError, f"reduce_store op {op!r}, how {how!r}")
+            fail(ControlError, f"reduce_store op {op!r}, how {how!r}")
+        if how == "atomic" and op == "add" and place.part.dtype.is_float and launch.repeatable:
+            fail(DTypeError, f"an atomic sum of {place.part.dtype} in a repeatable kernel")
         data = views.stored_value(place, value)[place.tile]
         with launch.lock:
             if how == "atomic":
@@ -273,25 +278,32 @@ class Language:
         """No value seen yet."""
         return structured.topk_init(rows, k, self.numerics)
 
-    def _transform(self) -> fourier.Transform:
-        return fourier.Transform(self.constant, self.numerics.resolve(T) or f32, self.numerics.resolve(A) or f32)
+    def _transform(self, x: Any, what: str) -> fourier.Transform:
+        """For a complex operand: matrices have its dtype."""
+        dtype = fourier.operand_dtype(x, what)
+        return fourier.Transform(self.constant, dtype, acc_of(dtype))
 
-    def fft(self, x: Any, factors: Any, rows: int | None = None, keep: Any = None) -> Any:
+    def fft(self, x: Any, factors: Any, rows: int | None = None, keep: Any = None, label: str | None = None) -> Any:
         """Orthonormal transform of `Cx` [R, rows·rest]; frequencies in digit-reversed order."""
-        stages, first = self._transform(), factors[0] if rows is None else rows
+        stages, first = self._transform(x, "tg.fft"), factors[0] if rows is None else rows
         fourier.check_sizes(x, first * prod(factors[1:]), "tg.fft")
         return stages.forward(x, [stages.dft(n, -1) for n in factors], factors, keep or factors)
 
-    def ifft(self, y: Any, factors: Any, rows: int | None = None, keep: Any = None) -> Any:
+    def ifft(self, y: Any, factors: Any, rows: int | None = None, keep: Any = None, label: str | None = None) -> Any:
         """The inverse of `fft`."""
+        stages = self._transform(y, "tg.ifft")
         fourier.check_sizes(y, prod(keep or factors), "tg.ifft")
-        return self._transform().inverse(y, factors, keep or factors, factors[0] if rows is None else rows)
+        return stages.inverse(y, factors, keep or factors, factors[0] if rows is None else rows)
 
-    def butterfly(self, x: Any, factors: Any) -> Any:
+    def butterfly(self, x: Any, factors: Any, label: str | None = None) -> Any:
         """The stages of `fft` with learned matrices, a `Cx` per factor."""
+        stages = self._transform(x, "tg.butterfly")
+        for m in factors:
+            if fourier.operand_dtype(m, "a factor of tg.butterfly") is not stages.storage:
+                fail(DTypeError, f"a factor of tg.butterfly is {m[0].dtype}, its operand {stages.storage}")
         sizes = [m[0].shape[0] for m in factors]
         fourier.check_sizes(x, prod(sizes), "tg.butterfly")
-        return self._transform().forward(x, factors, sizes, sizes)
+        return stages.forward(x, factors, sizes, sizes)
 
     # Host functions.
 

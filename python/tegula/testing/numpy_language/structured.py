@@ -25,7 +25,7 @@ def need_tile(x: Any, what: str) -> Tile:
     return x
 
 
-def dot(x: Any, y: Any, acc: Any = None, precision: str = "ieee") -> Tile:
+def dot(x: Any, y: Any, acc: Any = None, precision: str = "ieee", label: str | None = None) -> Tile:
     """[.., M, K] · [.., K, N] + acc; batch axes are equal or 1."""
     a, b = need_tile(x, "the first operand of tg.dot"), need_tile(y, "the second operand of tg.dot")
     if a.dtype is not b.dtype:
@@ -66,9 +66,9 @@ def _tf32(x: Array) -> Array:
     return np.where(np.isfinite(x), rounded.view(np.float32), x)
 
 
-def low_rank_dot(x: Any, u: Any, v: Any, acc: Any = None) -> Tile:
+def low_rank_dot(x: Any, u: Any, v: Any, label: str | None = None) -> Tile:
     """(x·u)·v, or x·(u·v): equal up to rounding; here the first."""
-    return dot(dot(x, u).to(need_tile(x, "the first operand of tg.low_rank_dot").dtype), v, acc)
+    return dot(dot(x, u).to(need_tile(x, "the first operand of tg.low_rank_dot").dtype), v)
 
 
 def argmax(x: Any, axis: int) -> Tile:
@@ -140,7 +140,9 @@ def _exp_difference(x: Array, m: Array) -> Array:
     return np.where(none, 0, np.exp(np.where(none, 0, x) - np.where(np.isneginf(m), 0, m))).astype(x.dtype)
 
 
-def softmax_update(state: Any, x: Any, v: Any, scale: Any = 1.0, mult: Any = None) -> SoftmaxState:
+def softmax_update(
+    state: Any, x: Any, v: Any, scale: Any = 1.0, mult: Any = None, label: str | None = None
+) -> SoftmaxState:
     """Takes in a tile of log-weights scale·x [R, N] and values [N, C]."""
     st, t, values = _state(state), need_tile(x, "the log-weights"), need_tile(v, "the values")
     if t.dtype is not st.m.dtype:
@@ -164,7 +166,8 @@ def softmax_update(state: Any, x: Any, v: Any, scale: Any = 1.0, mult: Any = Non
     p = _exp_difference(w, m[:, None])
     if mult is not None:
         signed = need_tile(mult, "mult")
-        if signed.dtype is not t.dtype or signed.shape != t.shape:
+        fits = len(signed.shape) == 2 and all(p in (1, q) for p, q in zip(signed.shape, t.shape, strict=True))
+        if signed.dtype is not t.dtype or not fits:
             fail(ShapeError, f"mult is {signed.dtype} {list(signed.shape)}: expected {t.dtype} {list(t.shape)}")
         p = p * signed.data
     decay = _exp_difference(st.m.data, m)
@@ -221,16 +224,16 @@ def segment_ids(ends: Any, e: Any) -> Tile:
     return t.like((t.data[:, None] <= e.ids.data[None, :]).sum(axis=0))
 
 
-def segment_sum(acc: Any, x: Any, segments: Any) -> Tile:
+def segment_sum(acc: Any, x: Any, seg: Any, label: str | None = None) -> Tile:
     """acc[segments[e]] += x[e], one after the other; ids outside the accumulator are dropped."""
-    total, t, seg = need_tile(acc, "the accumulator"), need_tile(x, "the operand"), need_tile(segments, "the ids")
+    total, t, ids = need_tile(acc, "the accumulator"), need_tile(x, "the operand"), need_tile(seg, "the ids")
     if total.dtype is not t.dtype:
         fail(DTypeError, f"segment_sum of {t.dtype} into {total.dtype}: cast one side explicitly")
-    if seg.dtype is not i32 or seg.shape != t.shape[:1] or total.shape[1:] != t.shape[1:]:
-        fail(ShapeError, f"segment_sum of {list(t.shape)} by {seg.dtype} {list(seg.shape)} into {list(total.shape)}")
+    if ids.dtype is not i32 or ids.shape != t.shape[:1] or total.shape[1:] != t.shape[1:]:
+        fail(ShapeError, f"segment_sum of {list(t.shape)} by {ids.dtype} {list(ids.shape)} into {list(total.shape)}")
     out = total.wide().copy()
     rows = t.wide()
-    for e, r in enumerate(seg.data):
+    for e, r in enumerate(ids.data):
         if 0 <= r < out.shape[0]:
             out[r] += rows[e]
     return total.like(out)
