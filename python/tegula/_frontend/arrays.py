@@ -187,10 +187,34 @@ def _dlpack(value: Any, name: str) -> Array:
     return Array(dtype, shape, _normal(shape, strides), address, capsule, not read_only, False, "dlpack")
 
 
+def dtype_of(value: Any, name: str) -> DType:
+    """The dtype alone; the address may be unknown, as that of a fake tensor is."""
+    if isinstance(value, np.ndarray):
+        found = _NUMPY.get(cast("np.ndarray[Any, Any]", value).dtype.name)
+        return describe(value, name).dtype if found is None else found  # describe says what is wrong
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        dtype = _TORCH.get(str(value.dtype))
+        if dtype is None:
+            raise LaunchError(f"'{name}' holds {value.dtype}, which is no element type here")
+        return dtype
+    return describe(value, name).dtype
+
+
+def framework_of(value: Any) -> str | None:
+    """Whose array it is: "numpy", "torch" or "dlpack"; None for one that is only described."""
+    if isinstance(value, np.ndarray):
+        return "numpy"
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return "torch"
+    return None if isinstance(value, Spec) else "dlpack"
+
+
 def torch_dtype(dtype: DType) -> Any:
     """The torch dtype that holds it."""
     name = next(name for name, d in _TORCH.items() if d is dtype)
     return getattr(sys.modules["torch"], name.removeprefix("torch."))
 
 
-__all__ = ["Array", "Spec", "contiguous", "describe", "numpy_dtype", "torch_dtype"]
+__all__ = ["Array", "Spec", "contiguous", "describe", "dtype_of", "framework_of", "numpy_dtype", "torch_dtype"]

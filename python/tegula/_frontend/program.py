@@ -4,6 +4,8 @@
 """`@tg.program`: a host function of allocations, launches and arithmetic on sizes.
 
 Called, it runs: `tg.empty` allocates an array of the kind that the arguments have, kernels launch.
+With a second function, its derivative (`@program.backward`), calls on tensors that require grad take
+part in PyTorch's autograd.
 Recorded (`ir`), it becomes a `tegula.program`: arguments, guards, workspace and launches, the unit
 that is shipped. Arrays that it returns or saves are `out` arguments there; the others are workspace.
 """
@@ -14,20 +16,23 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import FunctionType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tegula._compiler.backend import default_backend
 from tegula._compiler.environment import environment
 from tegula._compiler.text import Text, print_module
-from tegula._frontend.arrays import Spec, describe
-from tegula._frontend.recording import Host, HostArray, Recording, Writer
+from tegula._frontend.arrays import Spec, describe, dtype_of
+from tegula._frontend.recording import Host, HostArray, Recording, ShapesOnly, Writer
 from tegula._frontend.sizes import Formula, Real, Size
 from tegula._frontend.trace import INTERCEPT, sites
 from tegula.errors import KernelError, LaunchError
 from tegula.language.annotations import Access
 from tegula.language.dtypes import DType, f64, index
+
+if TYPE_CHECKING:
+    from tegula._frontend.autograd import Differentiable
 
 
 class Saved(tuple[Any, ...]):
@@ -62,10 +67,16 @@ def empty(shape: Any, dtype: Any) -> Any:
 def empty_like(x: Any, shape: Any = None) -> Any:
     """An uninitialised array with the dtype of `x`, and its shape unless another is given."""
     host = _host("empty_like")
-    if isinstance(x, HostArray):
-        return host.empty(x.shape if shape is None else tuple(shape), x.dtype, "t")
-    array = describe(x, "x")
-    return host.empty(array.shape if shape is None else tuple(shape), array.dtype, "t")
+    shape = x.shape if shape is None else shape
+    return host.empty(tuple(shape), x.dtype if isinstance(x, HostArray) else dtype_of(x, "x"), "t")
+
+
+def plan(choice: Callable[..., dict[str, Any]], *sizes: int) -> dict[str, Any]:
+    """The keywords of a launch that `choice` makes of sizes; none where nothing will be launched.
+
+    Sizes may be PyTorch's symbols then, and comparing them would tie the traced graph to these sizes.
+    """
+    return {} if isinstance(INTERCEPT.get(), ShapesOnly) else choice(*sizes)
 
 
 class Program:
@@ -79,11 +90,26 @@ class Program:
         self.__module__ = fn.__module__
         self.__wrapped__ = fn
         self._backward: FunctionType | None = None
+        self._differentiable: Differentiable | None = None
 
     def backward(self, fn: FunctionType) -> FunctionType:
-        """Registers the program of the derivative: `fn(saved, *grads, **parameters)`."""
-        self._backward = fn
+        """Registers the program of the derivative: `fn(saved, *grads, **parameters)`.
+
+        `grads` has one entry per result. Where no gradient flows into a result it is zeros, or None if
+        that parameter of `fn` has the default None. `fn` returns one gradient per positional parameter of
+        the program (per member, where that is a tuple), in order; None where there is none, and the last
+        ones may be left out. A keyword parameter `needs` of `fn` receives one truth value per positional
+        parameter: whether its gradient is wanted.
+        """
+        self._backward, self._differentiable = fn, None
         return fn
+
+    @property
+    def derivative_function(self) -> FunctionType:
+        """What `backward` has registered."""
+        if self._backward is None:
+            raise LaunchError(f"program '{self.name}' has no backward")
+        return self._backward
 
     # -- running
 
@@ -93,27 +119,53 @@ class Program:
 
     def derivative(self, saved: Saved, *grads: Any, **kwargs: Any) -> Any:
         """Runs the derivative on what `forward` has saved."""
-        if self._backward is None:
-            raise LaunchError(f"program '{self.name}' has no backward")
-        return self._run(self._backward, (saved, *grads), kwargs)
+        return self._run(self.derivative_function, (saved, *grads), kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._backward is not None and needs_grad((args, kwargs)):
+            from tegula._frontend.autograd import Differentiable  # late: it imports torch
+
+            if self._differentiable is None:
+                self._differentiable = Differentiable(self)
+            return self._differentiable(args, kwargs)
         results, _ = self.forward(*args, **kwargs)
-        return results[0] if len(results) == 1 else results or None
+        return _public(results)
 
     def _run(self, fn: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        arrays = [describe(a, f"argument {i}") for i, a in enumerate(_flat((args, kwargs))) if _is_array(a)]
-        torch = sys.modules.get("torch")
-        if torch is not None and torch.is_grad_enabled() and any(a.needs_grad for a in arrays):
+        arrays = [a for a in _flat((args, kwargs)) if _is_array(a)]
+        if needs_grad((args, kwargs)):
+            what = "programs differentiate when they are called" if self._backward else "this program has no backward"
             raise LaunchError(
-                f"{self.name}: an argument requires grad, and programs are not differentiated by torch yet: call it "
-                "under torch.no_grad(), or detach the tensor"
+                f"{self.name}: an argument requires grad, and {what}: call it under torch.no_grad(), or detach the "
+                "tensor"
             )
         token = _HOST.set(Host(arrays))
         try:
             return fn(*args, **kwargs)
         finally:
             _HOST.reset(token)
+
+    # -- looking at shapes
+
+    def forward_shapes(self, *args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], Saved]:
+        """As `forward`, but nothing is launched: results have shapes and dtypes, and no values.
+
+        Tensors may be PyTorch's fake ones: addresses are not looked at.
+        """
+        return _split(self._run_shapes(self.fn, args, kwargs))
+
+    def derivative_shapes(self, saved: Saved, *grads: Any, **kwargs: Any) -> Any:
+        """As `derivative`, but nothing is launched."""
+        return self._run_shapes(self.derivative_function, (saved, *grads), kwargs)
+
+    def _run_shapes(self, fn: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        host = ShapesOnly([a for a in _flat((args, kwargs)) if _is_array(a)])
+        tokens = _HOST.set(host), INTERCEPT.set(host)
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            _HOST.reset(tokens[0])
+            INTERCEPT.reset(tokens[1])
 
     # -- recording
 
@@ -135,8 +187,7 @@ class Program:
 
         call = inspect.signature(fn).bind(*args, **kwargs)
         call.apply_defaults()
-        arrays = [describe(a, n) for n, a in _named(call.arguments) if _is_array(a)]
-        recording = Recording(arrays)
+        recording = Recording([a for _, a in _named(call.arguments) if _is_array(a)])
         handles: list[HostArray] = []
         scalars: list[tuple[str, DType]] = []
         scope = fn.__globals__
@@ -190,6 +241,14 @@ def _symbolic(
     return value
 
 
+def needs_grad(value: Any) -> bool:
+    """Whether it is or holds a tensor that requires grad, while PyTorch records a graph."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.is_grad_enabled():
+        return False
+    return any(isinstance(a, torch.Tensor) and a.requires_grad for a in _flat(value))
+
+
 def _is_array(value: Any) -> bool:
     return isinstance(value, (np.ndarray, Spec)) or hasattr(value, "__dlpack__")
 
@@ -212,6 +271,11 @@ def _flat(value: Any) -> list[Any]:
     if isinstance(value, (tuple, list)):
         return [x for v in cast("tuple[Any, ...]", value) for x in _flat(v)]
     return [value]
+
+
+def _public(results: tuple[Any, ...]) -> Any:
+    """What a call gives back: one result as it is, several as a tuple."""
+    return results[0] if len(results) == 1 else results or None
 
 
 def _split(result: Any) -> tuple[tuple[Any, ...], Saved]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tegula._compiler.ops import Arg, Args, Block, DenseViewType, Int, Number, Op, Places, Str, Symbol, Value, drop_dead
-from tegula._frontend.arrays import Array, Spec, contiguous, numpy_dtype, torch_dtype
+from tegula._frontend.arrays import Array, Spec, contiguous, dtype_of, framework_of, numpy_dtype, torch_dtype
 from tegula._frontend.signature import bind
 from tegula._frontend.sizes import Formula, Guard, Real, Size, formula_of
 from tegula._frontend.specialise import specialise
@@ -27,9 +27,9 @@ from tegula.language.values import Scalar, View
 class Host:
     """Where a running program allocates: the kind of array of its arguments, and its dtype variables."""
 
-    def __init__(self, arrays: Sequence[Array]) -> None:
-        self.framework = next((a.framework for a in arrays if a.framework != "spec"), "numpy")
-        first = next((a.dtype for a in arrays if a.dtype.is_float), None)
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.framework = next((f for f in map(framework_of, values) if f is not None), "numpy")
+        first = next((d for d in (dtype_of(v, "argument") for v in values) if d.is_float), None)
         self.dtypes = {} if first is None else {"T": first, "A": acc_of(first)}
 
     def resolve(self, dtype: Any) -> DType:
@@ -49,6 +49,16 @@ class Host:
         return np.empty(tuple(shape), numpy_dtype(type_))
 
 
+class ShapesOnly(Host):
+    """Allocates, and takes launches without doing anything: for the shapes of results alone.
+
+    Arguments may be fake tensors, sizes may be symbols: both belong to PyTorch.
+    """
+
+    def launch(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Nothing runs."""
+
+
 @dataclass(eq=False)
 class HostArray:
     """An array of a program that is being recorded."""
@@ -63,8 +73,8 @@ class HostArray:
 class Recording(Host):
     """Collects allocations, launches and guards of one run."""
 
-    def __init__(self, arrays: Sequence[Array]) -> None:
-        super().__init__(arrays)
+    def __init__(self, values: Sequence[Any]) -> None:
+        super().__init__(values)
         self.guards: list[Guard] = []
         self.allocated: list[HostArray] = []
         self.launches: list[tuple[str, list[tuple[Any, DType | None]], Places]] = []

@@ -30,6 +30,7 @@ class Argument:
     dtype: DType
     shape: tuple[int, ...]
     framework: str  # "numpy" or "torch"
+    graph: bool = False  # PyTorch must see what is done with it: see `_torch`
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -55,12 +56,23 @@ def _numpy_dtypes() -> dict[np.dtype[Any], DType]:
 def _torch_dtypes() -> dict[Any, DType]:
     """Dtypes by PyTorch's; a constant, made once PyTorch is loaded."""
     torch = sys.modules["torch"]
-    names = {"f64": "float64", "f32": "float32", "f16": "float16", "bf16": "bfloat16", "i1": "bool", "i64": "int64"}
+    names = {
+        "f64": "float64",
+        "f32": "float32",
+        "f16": "float16",
+        "bf16": "bfloat16",
+        "i1": "bool",
+        "i32": "int32",
+        "i64": "int64",
+    }
     return {getattr(torch, kind): BY_NAME[name] for name, kind in names.items()}
 
 
-def argument(op: str, name: str, value: Any) -> Argument:
-    """Looks at an array argument; refuses what the operator cannot take, by name."""
+def argument(op: str, name: str, value: Any, *, graph: bool = False) -> Argument:
+    """Looks at an array argument; refuses what the operator cannot take, by name.
+
+    With `graph` the operator has a backward, and takes what is part of a graph of PyTorch's.
+    """
     if type(value) is np.ndarray:
         dtype = _numpy_dtypes().get(value.dtype)
         if dtype is not None:
@@ -68,14 +80,16 @@ def argument(op: str, name: str, value: Any) -> Argument:
     torch: Any = sys.modules.get("torch")
     tensor: Any = value
     if torch is not None and isinstance(tensor, torch.Tensor):
-        if tensor.requires_grad and torch.is_grad_enabled():
+        needs_grad = tensor.requires_grad and torch.is_grad_enabled()
+        if needs_grad and not graph:
             raise LaunchError(
-                f"{op}: '{name}' requires grad, and {op} has no backward yet: call it under torch.no_grad(), "
+                f"{op}: '{name}' requires grad, and {op} has no gradient for it: call it under torch.no_grad(), "
                 f"or pass {name}.detach()"
             )
         dtype = _torch_dtypes().get(tensor.dtype)
         if dtype is not None and tensor.is_cpu and tensor.layout is torch.strided:
-            return Argument(tensor, dtype, tuple(tensor.shape), "torch")
+            seen = needs_grad or (graph and type(tensor) not in (torch.Tensor, torch.nn.Parameter))
+            return Argument(tensor, dtype, tuple(tensor.shape), "torch", seen)
     try:  # another dtype, device or kind: the front end says what is wrong, or takes it
         array = describe(value, name)
     except LaunchError as e:
@@ -85,9 +99,9 @@ def argument(op: str, name: str, value: Any) -> Argument:
     return Argument(value, array.dtype, array.shape, array.framework)
 
 
-def floating(op: str, name: str, value: Any, rank: str, axes: int) -> Argument:
+def floating(op: str, name: str, value: Any, rank: str, axes: int, *, graph: bool = False) -> Argument:
     """An argument of floats with at least (or exactly, where `rank` names them) some axes."""
-    array = argument(op, name, value)
+    array = argument(op, name, value, graph=graph)
     exact = "[" in rank
     if len(array.shape) < axes or (exact and len(array.shape) != axes):
         raise LaunchError(f"{op}: '{name}' has {len(array.shape)} axes, expected {rank}")
@@ -106,9 +120,18 @@ def same(op: str, first: tuple[str, Argument], *others: tuple[str, Argument]) ->
             raise LaunchError(f"{op}: '{other}' is a {array.framework} array, '{name}' a {model.framework} one")
 
 
-def parameter(op: str, name: str, value: Any, model: Argument, accumulator: DType, shape: tuple[int, ...]) -> None:
+def parameter(
+    op: str,
+    name: str,
+    value: Any,
+    model: Argument,
+    accumulator: DType,
+    shape: tuple[int, ...],
+    *,
+    graph: bool = False,
+) -> Argument:
     """A weight or bias: of the input's dtype or what sums are kept in, of one shape, of one library."""
-    array = argument(op, name, value)
+    array = argument(op, name, value, graph=graph)
     if array.framework != model.framework:
         raise LaunchError(f"{op}: '{name}' is a {array.framework} array, the input a {model.framework} one")
     if array.dtype is not model.dtype and array.dtype is not accumulator:
@@ -116,6 +139,7 @@ def parameter(op: str, name: str, value: Any, model: Argument, accumulator: DTyp
         raise LaunchError(f"{op}: '{name}' holds {array.dtype}, expected {kinds}")
     if array.shape != shape:
         raise LaunchError(f"{op}: '{name}' has shape {list(array.shape)}, expected {list(shape)}")
+    return array
 
 
 def empty(model: Argument, shape: Sequence[int], dtype: DType) -> Any:
