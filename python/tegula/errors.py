@@ -71,6 +71,10 @@ class TegulaError(Exception):
         return self.sites[0].column + 1 if self.sites else None
 
 
+class Remark(UserWarning):
+    """What an operator chose to do where that costs something; a result is as right as without it."""
+
+
 class ShapeError(TegulaError):
     """Ranks, sizes or the number of coordinates do not fit."""
 

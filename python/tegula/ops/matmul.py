@@ -158,7 +158,7 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
 def _four_axes(a: Any, b: Any, c: Any, x: Argument, y: Argument, batch: tuple[int, ...]) -> tuple[Any, Any, Any]:
     """The operands with two batch axes. One matrix b for all of a is one product with more rows."""
     (M, K), N = x.shape[-2:], y.shape[-1]
-    if len(y.shape) == 2 and _rows_are_even(x):
+    if len(y.shape) == 2 and rows_are_even(x):
         rows = math.prod(x.shape[:-1])
         return a.reshape(1, 1, rows, K), b[None, None], c.reshape(1, 1, rows, N)
     if len(batch) > 2:  # merged; copies only where the strides do not allow that
@@ -177,7 +177,7 @@ def _expand(x: Any, shape: tuple[int, ...]) -> Any:
     return x.expand(shape)
 
 
-def _rows_are_even(x: Argument) -> bool:
+def rows_are_even(x: Argument) -> bool:
     """Whether the rows of all batches are one sequence of equal steps."""
     step = x.strides[-2] * x.shape[-2]
     for n, s in zip(reversed(x.shape[:-2]), reversed(x.strides[:-2]), strict=True):

@@ -99,3 +99,58 @@ def rms_norm(x: Array, weight: Array | None = None, *, eps: float = 1e-6) -> Arr
     """x / √(mean of squares + eps) · weight, over the last axis."""
     y = x / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
     return y if weight is None else y * weight
+
+
+def low_rank_ffn(
+    x: Array,
+    u1: Array,
+    v1: Array,
+    u2: Array,
+    v2: Array,
+    *,
+    b1: Array | None = None,
+    b2: Array | None = None,
+    activation: str = "gelu",
+) -> Array:
+    """activation(x·u1·v1 + b1)·u2·v2 + b2."""
+    t = x @ u1 @ v1
+    y = ACTIVATIONS[activation](t if b1 is None else t + b1) @ u2 @ v2
+    return y if b2 is None else y + b2
+
+
+def low_rank_swiglu(
+    x: Array,
+    gate_u: Array,
+    gate_v: Array,
+    up_u: Array,
+    up_v: Array,
+    down_u: Array,
+    down_v: Array,
+    *,
+    activation: str = "silu",
+) -> Array:
+    """(activation(x·gate_u·gate_v) · (x·up_u·up_v))·down_u·down_v."""
+    return (ACTIVATIONS[activation](x @ gate_u @ gate_v) * (x @ up_u @ up_v)) @ down_u @ down_v
+
+
+def low_rank_attention(
+    pq: Array,
+    vq: Array,
+    pk: Array,
+    vk: Array,
+    pv: Array,
+    vv: Array,
+    *,
+    bq: Array | None = None,
+    bk: Array | None = None,
+    bv: Array | None = None,
+    key_mask: Array | None = None,
+    scale: float | None = None,
+    causal: bool = False,
+    form: str | None = None,
+) -> Array:
+    """`attention` of p·v + b for queries, keys and values, over the keys of the mask; `form` is a matter of speed."""
+    pairs = ((pq, vq, bq), (pk, vk, bk), (pv, vv, bv))
+    q, k, v = (p @ w if b is None else p @ w + b[:, None] for p, w, b in pairs)
+    seen = None if key_mask is None else (key_mask != 0)[:, None, None, :]
+    return attention(q, k, v, bias=seen, scale=scale, causal=causal)
