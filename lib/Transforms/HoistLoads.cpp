@@ -27,8 +27,8 @@ using namespace tegula;
 /// pure ones, and loads from `in` views. A tile load is in bounds everywhere, so
 /// that it may also run where the stream makes no trip.
 static bool isRepeatable(Operation *op) {
-  if (auto load = dyn_cast<LoadOp>(op))
-    return getViewAccess(load.getView()) == Access::In;
+  if (isUnorderedLoad(op))
+    return true;
   return op->getNumRegions() == 0 && op->getNumResults() != 0 && isPure(op);
 }
 
@@ -39,7 +39,7 @@ static bool isCheap(Operation *op) {
   if (op->hasTrait<OpTrait::ConstantLike>())
     return true;
   auto tile = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!tile || isa<LoadOp>(op))
+  if (!tile || isa<LoadOp, GatherOp>(op))
     return false;
   if (isa<IotaOp, BroadcastOp, ReshapeOp, tensor::SplatOp, tensor::ExtractSliceOp>(op))
     return true;

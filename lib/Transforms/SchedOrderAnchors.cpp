@@ -42,9 +42,7 @@ private:
 
 /// Loads from `in` views may be issued at any time.
 static bool hasOrderedEffects(Operation *op) {
-  if (auto load = dyn_cast<LoadOp>(op))
-    return getViewAccess(load.getView()) != Access::In;
-  return !isMemoryEffectFree(op);
+  return !isMemoryEffectFree(op) && !isUnorderedLoad(op);
 }
 
 LogicalResult Orderer::emit(Operation *op, StringAttr onBehalfOf) {

@@ -26,6 +26,9 @@ static StringRef getKindName(Operation *op) {
   return llvm::TypeSwitch<Operation *, StringRef>(op)
       .Case([](LoadOp) { return "load"; })
       .Case([](StoreOp) { return "store"; })
+      .Case([](GatherOp) { return "gather"; })
+      .Case([](ScatterOp) { return "scatter"; })
+      .Case([](SegmentSumOp) { return "segment_sum"; })
       .Case([](DotOp) { return "dot"; })
       .Case([](Exp2Op) { return "exp"; })
       .Case([](ReduceOp) { return "reduce"; })
@@ -80,7 +83,7 @@ static ScheduleAttr plan(StreamOp stream, const TargetInfo &target) {
     } else if (isa<DotOp>(anchor.op)) {
       flush();
       addRow(anchor.label, ScheduleFlag::panel, target.getRegisterBlock().rows);
-    } else if (isa<StoreOp>(anchor.op)) {
+    } else if (isa<StoreOp, GatherOp, ScatterOp, SegmentSumOp>(anchor.op)) {
       flush();
       addRow(anchor.label, std::nullopt, 0);
     } else {

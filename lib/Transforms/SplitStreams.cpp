@@ -327,7 +327,7 @@ static void collectConjuncts(Value mask, llvm::SetVector<Operation *> &conjuncts
 static llvm::SetVector<Operation *> getGuards(StreamOp stream) {
   llvm::SetVector<Operation *> guards;
   for (Operation &op : stream.getBody().front())
-    if (!isMemoryEffectFree(&op) && !isa<LoadOp>(op))
+    if (!isMemoryEffectFree(&op) && !isa<LoadOp, GatherOp>(op))
       return {};
   for (auto [i, carried, yielded] :
        llvm::enumerate(stream.getCarried(), stream.getYield().getValues())) {

@@ -105,3 +105,16 @@ func.func @double(%x: tensor<4x8xf64>, %v: tensor<8x2xf64>) -> tensor<4x2xf64> {
   %m, %l, %acc = tegula.softmax_parts %s1 : !tegula.softmax<4x2xf64>
   return %acc : tensor<4x2xf64>
 }
+
+// How many segments end at or before a position.
+// CHECK-LABEL: @segments
+// CHECK-DAG: %[[P:.*]] = tegula.iota %{{.*}} : tensor<8xi32>
+// CHECK-DAG: %[[C:.*]] = tegula.broadcast %[[P]] dims [1] : tensor<8xi32> -> tensor<3x8xi32>
+// CHECK-DAG: %[[R:.*]] = tegula.broadcast %{{.*}} dims [0] : tensor<3xi32> -> tensor<3x8xi32>
+// CHECK: %[[B:.*]] = arith.cmpi sle, %[[R]], %[[C]]
+// CHECK: %[[N:.*]] = arith.extui %[[B]]
+// CHECK: tegula.reduce add %[[N]] axis 0 : tensor<3x8xi32> -> tensor<8xi32>
+func.func @segments(%ends: tensor<3xi32>, %e: index) -> tensor<8xi32> {
+  %0 = tegula.segment_ids %ends, %e : tensor<3xi32> -> tensor<8xi32>
+  return %0 : tensor<8xi32>
+}

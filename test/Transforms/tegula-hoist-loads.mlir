@@ -81,3 +81,31 @@ tegula.kernel @nested(in %w: memref<8xf32>, in %x: memref<?xf32>, out %y: memref
   }
   tegula.return
 }
+
+// A gather whose indices do not change is a load like any other.
+
+// CHECK-LABEL: @gathers
+tegula.kernel @gathers(in %x: memref<?x8xf32>, in %j: memref<?xi32>, out %y: memref<?x8xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %size = memref.dim %x, %c0 : memref<?x8xf32>
+  tegula.grid (%i) to (%c1) step (1) {
+    // CHECK:     %[[IDS:.*]] = tegula.load %j
+    // CHECK:     tegula.gather %x[%{{.*}}] by %[[IDS]] axis 0
+    // CHECK:     tegula.stream
+    // CHECK:       tegula.load %j
+    // CHECK:       tegula.gather %x
+    // CHECK:     tegula.yield
+    tegula.stream %n = %c0 to %size step 4 {
+      %ids = tegula.load %j[%c0] : memref<?xi32> -> tensor<4xi32>
+      %a = tegula.gather %x[%c0] by %ids axis 0 : memref<?x8xf32>, tensor<4xi32> -> tensor<4x8xf32>
+      %more = tegula.load %j[%n] : memref<?xi32> -> tensor<4xi32>
+      %b = tegula.gather %x[%c0] by %more axis 0 : memref<?x8xf32>, tensor<4xi32> -> tensor<4x8xf32>
+      %s = arith.addf %a, %b : tensor<4x8xf32>
+      tegula.store %s, %y[%n, %c0] : tensor<4x8xf32>, memref<?x8xf32>
+      tegula.yield
+    }
+    tegula.yield
+  }
+  tegula.return
+}

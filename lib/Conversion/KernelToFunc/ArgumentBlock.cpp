@@ -56,8 +56,10 @@ Value ArgumentBlock::readScalar(Location loc, Type type, size_t word) {
     Value bits = load(loc, builder.getI64Type(), word);
     return arith::TruncIOp::create(builder, loc, type, bits);
   }
-  if (width == 8) { // an 8-bit float has no LLVM type
-    Value bits = load(loc, builder.getI8Type(), word);
+  // An 8-bit float has no LLVM type. A bf16 that is used in another block would be
+  // kept as an f32 where the machine has none, and come back by a library call.
+  if (width == 8 || type.isBF16()) {
+    Value bits = load(loc, builder.getIntegerType(width), word);
     return arith::BitcastOp::create(builder, loc, type, bits);
   }
   return load(loc, type, word);

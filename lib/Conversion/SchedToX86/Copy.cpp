@@ -15,6 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Bounds.h"
 #include "Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -28,78 +29,7 @@ using namespace mlir;
 using namespace tegula;
 using namespace tegula::sched;
 
-//===----------------------------------------------------------------------===//
-// Bounds
-//===----------------------------------------------------------------------===//
-
-/// True if `value` can be seen to be at least 0: positions in grids and streams.
-static bool isNonNegative(Value value, int depth = 4) {
-  if (std::optional<int64_t> constant = getConstantIntValue(value))
-    return *constant >= 0;
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    Operation *parent = argument.getOwner()->getParentOp();
-    if (auto loop = dyn_cast<scf::ForOp>(parent))
-      return value == loop.getInductionVar() && isNonNegative(loop.getLowerBound());
-    return isa<GridOp>(parent);
-  }
-  Operation *op = value.getDefiningOp();
-  if (isa<memref::DimOp>(op))
-    return true;
-  if (depth == 0)
-    return false;
-  auto operand = [&](int i) { return isNonNegative(op->getOperand(i), depth - 1); };
-  if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp>(op))
-    return operand(0) && operand(1);
-  if (isa<arith::MaxSIOp>(op))
-    return operand(0) || operand(1);
-  return false;
-}
-
 namespace {
-
-/// The part of a tile that lies inside the bounds of a view: positions of the
-/// tile, a half-open range per axis.
-struct Bounds {
-  x86::Values lo, hi;
-  Value inside; ///< i1: the whole tile; null where that is known
-
-  Bounds(x86::Emitter &emit, Value view, ValueRange at, ValueRange upto,
-         ArrayRef<int64_t> shape) {
-    OpBuilder &builder = emit.builder;
-    auto both = [&](Value condition) {
-      inside = inside ? arith::AndIOp::create(builder, emit.loc, inside, condition) : condition;
-    };
-    for (auto [axis, extent] : llvm::enumerate(shape)) {
-      Value limit = builder.createOrFold<memref::DimOp>(emit.loc, view, axis);
-      if (!upto.empty() && upto[axis] != limit)
-        limit = emit.min(limit, upto[axis]);
-      Value zero = emit.index(0), size = emit.index(extent);
-      Value left = emit.sub(limit, at[axis]);
-      hi.push_back(emit.min(left, size));
-      std::optional<int64_t> known = getConstantIntValue(left);
-      if (!known || *known < static_cast<int64_t>(extent))
-        both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, left, size));
-      if (isNonNegative(at[axis])) {
-        lo.push_back(zero);
-        continue;
-      }
-      lo.push_back(emit.max(emit.sub(zero, at[axis]), zero));
-      both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, at[axis], zero));
-    }
-  }
-
-  /// Writes `whole` for a tile that lies inside, else `part`.
-  void choose(x86::Emitter &emit, function_ref<void()> whole, function_ref<void()> part) {
-    if (!inside)
-      return whole();
-    auto choice = scf::IfOp::create(emit.builder, emit.loc, inside, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(emit.builder);
-    emit.builder.setInsertionPointToStart(choice.thenBlock());
-    whole();
-    emit.builder.setInsertionPointToStart(choice.elseBlock());
-    part();
-  }
-};
 
 /// A view whose axis `unit` has stride 1, seen with that axis last.
 struct UnitView {
@@ -164,7 +94,9 @@ public:
                ValueRange upto, Value buffer, Value pad)
       : context(context), emit(emit), view(view), at(at), buffer(buffer),
         storage(context.arena.get(buffer)), layout(cast<BufType>(buffer.getType())),
-        shape(layout.buf.getShape()), bounds(emit, view, at, upto, shape), pad(pad) {
+        shape(layout.buf.getShape()),
+        bounds(emit, view, llvm::to_vector(llvm::seq<int64_t>(0, shape.size())), at, upto, shape),
+        pad(pad) {
     auto type = cast<MemRefType>(view.getType());
     elem = type.getElementType();
     stored = cast<MemRefType>(storage.getType()).getElementType();
@@ -200,7 +132,7 @@ private:
   Value buffer, storage;
   TileLayout layout;
   ArrayRef<int64_t> shape;
-  Bounds bounds;
+  x86::Bounds bounds;
   Value pad;
   Type elem, stored; ///< in the view, in the storage
   int64_t lanes, unitAxis = -1;

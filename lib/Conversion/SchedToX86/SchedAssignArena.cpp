@@ -71,6 +71,8 @@ private:
 static bool overwrites(Operation *op, Value buffer) {
   if (auto copy = dyn_cast<CopyOp>(op))
     return copy.getDest() == buffer && copy.getSource() != buffer;
+  if (auto gather = dyn_cast<sched::GatherOp>(op))
+    return gather.getDest() == buffer && gather.getBy() != buffer;
   if (auto mma = dyn_cast<MmaOp>(op))
     return mma.getC() == buffer && !mma.getAccumulate() && mma.getA() != buffer &&
            mma.getB() != buffer;

@@ -157,9 +157,13 @@ private:
 // Loops that both levels share
 //===----------------------------------------------------------------------===//
 
-/// Where a tile lies in a view: offsets, and limits or none.
+/// Where a tile lies in a view: offsets, and limits or none. Coordinates along
+/// `axis` come from the indices in the buffer `by`, where there is one; that axis
+/// then has neither offset nor limit.
 struct Window {
   ValueRange at, upto;
+  Value by = nullptr;
+  int64_t axis = -1;
 };
 void writeLoad(LoopBuilder &b, Value view, Window window, Value pad, Value tile);
 void writeStore(LoopBuilder &b, Value tile, Value view, Window window);
@@ -180,6 +184,8 @@ struct Scan {
 void writeScan(LoopBuilder &b, Scan scan, Value x, Value result);
 void writeArgMax(LoopBuilder &b, Value x, Value result, int64_t axis);
 void writeReshape(LoopBuilder &b, Value x, Value result);
+/// Adds row e of `x` to row `by[e]` of `result`, in order.
+void writeSegmentSum(LoopBuilder &b, Value x, Value by, Value result);
 
 //===----------------------------------------------------------------------===//
 // One op each
@@ -187,6 +193,10 @@ void writeReshape(LoopBuilder &b, Value x, Value result);
 
 LogicalResult lower(LoadOp op, Lowering &lowering);
 LogicalResult lower(StoreOp op, Lowering &lowering);
+LogicalResult lower(GatherOp op, Lowering &lowering);
+LogicalResult lower(ScatterOp op, Lowering &lowering);
+LogicalResult lower(SegmentIdsOp op, Lowering &lowering);
+LogicalResult lower(SegmentSumOp op, Lowering &lowering);
 LogicalResult lower(DotOp op, Lowering &lowering);
 LogicalResult lower(ReduceOp op, Lowering &lowering);
 LogicalResult lower(ArgMaxOp op, Lowering &lowering);
@@ -211,6 +221,9 @@ LogicalResult lower(SoftmaxFinishOp op, Lowering &lowering);
 LogicalResult lower(sched::AllocOp op, Lowering &lowering);
 LogicalResult lower(sched::CopyOp op, Lowering &lowering);
 LogicalResult lower(sched::StoreOp op, Lowering &lowering);
+LogicalResult lower(sched::GatherOp op, Lowering &lowering);
+LogicalResult lower(sched::ScatterOp op, Lowering &lowering);
+LogicalResult lower(sched::SegmentSumOp op, Lowering &lowering);
 LogicalResult lower(sched::MmaOp op, Lowering &lowering);
 LogicalResult lower(sched::MoveOp op, Lowering &lowering);
 LogicalResult lower(sched::ReshapeOp op, Lowering &lowering);

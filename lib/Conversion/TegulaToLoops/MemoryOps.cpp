@@ -16,15 +16,18 @@ namespace {
 
 /// The coordinates of a tile in a view, and which of them are in bounds.
 struct Footprint {
-  Footprint(LoopBuilder &b, Value view, Window window) : b(b), at(window.at) {
+  Footprint(LoopBuilder &b, Value view, Window window) : b(b), window(window) {
     auto type = cast<MemRefType>(view.getType());
+    int64_t next = 0; // of the offsets and limits
     for (int64_t axis = 0; axis < type.getRank(); ++axis) {
       Value limit = type.isDynamicDim(axis)
                         ? memref::DimOp::create(b, view, b.index(axis)).getResult()
                         : b.index(type.getDimSize(axis));
-      if (!window.upto.empty())
-        limit = arith::MinSIOp::create(b, limit, window.upto[axis]);
+      bool indexed = axis == window.axis;
+      if (!window.upto.empty() && !indexed)
+        limit = arith::MinSIOp::create(b, limit, window.upto[next]);
       limits.push_back(limit);
+      at.push_back(indexed ? Value() : window.at[next++]);
     }
   }
 
@@ -33,7 +36,11 @@ struct Footprint {
     SmallVector<Value> coords;
     Value inside;
     for (auto [start, offset, limit] : llvm::zip(at, i, limits)) {
-      Value coord = b.add(start, offset);
+      // No offset: the axis goes by index.
+      Value coord = start ? b.add(start, offset)
+                          : arith::IndexCastOp::create(b, b.getIndexType(),
+                                                       b.load(window.by, offset))
+                                .getResult();
       Value low = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, coord, b.index(0));
       Value high = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, coord, limit);
       Value both = arith::AndIOp::create(b, low, high);
@@ -45,8 +52,8 @@ struct Footprint {
   }
 
   LoopBuilder &b;
-  ValueRange at;
-  SmallVector<Value> limits;
+  Window window;
+  SmallVector<Value> at, limits;
 };
 
 } // namespace
@@ -90,5 +97,20 @@ LogicalResult loops::lower(LoadOp op, Lowering &lowering) {
 LogicalResult loops::lower(StoreOp op, Lowering &lowering) {
   writeStore(lowering.builder(), lowering.buffer(op.getTile()), op.getView(),
              {op.getAt(), op.getUpto()});
+  return success();
+}
+
+LogicalResult loops::lower(GatherOp op, Lowering &lowering) {
+  Value tile = lowering.define(op.getTile()).front();
+  Window window{op.getAt(), op.getUpto(), lowering.buffer(op.getBy()),
+                static_cast<int64_t>(op.getAxis())};
+  writeLoad(lowering.builder(), op.getView(), window, op.getPad(), tile);
+  return success();
+}
+
+LogicalResult loops::lower(ScatterOp op, Lowering &lowering) {
+  Window window{op.getAt(), op.getUpto(), lowering.buffer(op.getBy()),
+                static_cast<int64_t>(op.getAxis())};
+  writeStore(lowering.builder(), lowering.buffer(op.getTile()), op.getView(), window);
   return success();
 }

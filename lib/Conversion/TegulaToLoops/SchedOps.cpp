@@ -37,6 +37,26 @@ LogicalResult loops::lower(sched::StoreOp op, Lowering &lowering) {
   return success();
 }
 
+LogicalResult loops::lower(sched::GatherOp op, Lowering &lowering) {
+  Window window{op.getAt(), op.getUpto(), lowering.buffer(op.getBy()),
+                static_cast<int64_t>(op.getAxis())};
+  writeLoad(lowering.builder(), op.getView(), window, op.getPad(), lowering.buffer(op.getDest()));
+  return success();
+}
+
+LogicalResult loops::lower(sched::ScatterOp op, Lowering &lowering) {
+  Window window{op.getAt(), op.getUpto(), lowering.buffer(op.getBy()),
+                static_cast<int64_t>(op.getAxis())};
+  writeStore(lowering.builder(), lowering.buffer(op.getSource()), op.getView(), window);
+  return success();
+}
+
+LogicalResult loops::lower(sched::SegmentSumOp op, Lowering &lowering) {
+  writeSegmentSum(lowering.builder(), lowering.buffer(op.getSource()),
+                  lowering.buffer(op.getBy()), lowering.buffer(op.getDest()));
+  return success();
+}
+
 /// c[.., m, n] = (scale[.., m] c[.., m, n] +) sum over k of a[.., m, k] b[.., k, n]
 LogicalResult loops::lower(sched::MmaOp op, Lowering &lowering) {
   LoopBuilder &b = lowering.builder();

@@ -170,8 +170,9 @@ LogicalResult Lowering::lowerOp(Operation *op) {
       .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp, ReshapeOp,
             ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp, tensor::FromElementsOp,
             tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp, SoftmaxUpdateOp,
-            SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp, sched::AllocOp,
-            sched::CopyOp, sched::StoreOp, sched::MmaOp, sched::MoveOp, sched::ReshapeOp,
+            SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp, GatherOp,
+            ScatterOp, SegmentIdsOp, SegmentSumOp, sched::AllocOp, sched::CopyOp, sched::StoreOp,
+            sched::GatherOp, sched::ScatterOp, sched::SegmentSumOp, sched::MmaOp, sched::MoveOp, sched::ReshapeOp,
             sched::ScanOp, sched::ArgMaxOp, sched::ScalarOp>([&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");

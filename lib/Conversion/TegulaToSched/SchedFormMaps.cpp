@@ -184,9 +184,7 @@ private:
 static bool hasOrderedEffects(Operation *op) {
   if (op->hasTrait<OpTrait::IsTerminator>())
     return true;
-  if (auto load = dyn_cast<LoadOp>(op))
-    return getViewAccess(load.getView()) != Access::In;
-  return !isMemoryEffectFree(op);
+  return !isMemoryEffectFree(op) && !isUnorderedLoad(op);
 }
 
 /// The domain that `op` computes over as a member of a map.

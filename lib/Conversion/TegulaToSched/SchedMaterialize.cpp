@@ -76,6 +76,9 @@ private:
   LogicalResult convert(Operation *op);
   LogicalResult convert(LoadOp op);
   LogicalResult convert(StoreOp op);
+  LogicalResult convert(GatherOp op);
+  LogicalResult convert(ScatterOp op);
+  LogicalResult convert(SegmentSumOp op);
   LogicalResult convert(DotOp op);
   LogicalResult convert(sched::MapOp op);
   LogicalResult convert(TransposeOp op);
@@ -251,6 +254,35 @@ LogicalResult Materializer::convert(StoreOp op) {
   OpBuilder builder(op);
   sched::StoreOp::create(builder, op.getLoc(), buffer(op.getTile()), op.getView(), op.getAt(),
                          op.getUpto(), op.getLabelAttr());
+  return success();
+}
+
+/// Rows are gathered one by one, so the tile is stored in rows.
+LogicalResult Materializer::convert(GatherOp op) {
+  OpBuilder builder(op);
+  Value buf = alloc(BufType::get(op.getTile().getType()), op.getLoc());
+  sched::GatherOp::create(builder, op.getLoc(), op.getView(), op.getAt(), buffer(op.getBy()),
+                          op.getAxis(), op.getUpto(), op.getPad(), buf, op.getLabelAttr());
+  place(op.getTile(), buf);
+  return success();
+}
+
+LogicalResult Materializer::convert(ScatterOp op) {
+  OpBuilder builder(op);
+  sched::ScatterOp::create(builder, op.getLoc(), buffer(op.getTile()), op.getView(), op.getAt(),
+                           buffer(op.getBy()), op.getAxis(), op.getUpto(), op.getLabelAttr());
+  return success();
+}
+
+/// Onto the accumulator's own buffer where it dies here, else onto a copy.
+LogicalResult Materializer::convert(SegmentSumOp op) {
+  OpBuilder builder(op);
+  Value acc = op.getAcc();
+  Value out = chooseBuffer(op.getResult(), op, acc == op.getX() ? ArrayRef<Value>() : acc);
+  copy(builder, op.getLoc(), buffer(acc), out);
+  sched::SegmentSumOp::create(builder, op.getLoc(), buffer(op.getX()), buffer(op.getBy()), out,
+                              op.getLabelAttr());
+  place(op.getResult(), out);
   return success();
 }
 
@@ -608,7 +640,7 @@ LogicalResult Materializer::convert(Operation *op) {
   }
   LogicalResult result =
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
-          .Case<LoadOp, StoreOp, DotOp, sched::MapOp, TransposeOp, tensor::ExtractSliceOp,
+          .Case<LoadOp, StoreOp, GatherOp, ScatterOp, SegmentSumOp, DotOp, sched::MapOp, TransposeOp, tensor::ExtractSliceOp,
                 ConcatOp, ReshapeOp, ScanOp, ArgMaxOp, arith::ConstantOp, tensor::ExtractOp,
                 StreamOp, scf::IfOp>([&](auto op) { return convert(op); })
           .Default([](Operation *op) { return op->emitOpError("has no scheduled form"); });

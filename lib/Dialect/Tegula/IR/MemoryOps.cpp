@@ -80,9 +80,16 @@ bool tegula::isRedundantLimit(Value limit, Value view, int64_t axis) {
   return false;
 }
 
-/// True where a tile of that extent, placed at the constant `at`, ends at or below
-/// the constant `limit`.
-static bool isWithinLimit(Value at, Value limit, int64_t extent) {
+bool tegula::isUnorderedLoad(Operation *op) {
+  Value view;
+  if (auto load = dyn_cast<LoadOp>(op))
+    view = load.getView();
+  else if (auto gather = dyn_cast<GatherOp>(op))
+    view = gather.getView();
+  return view && getViewAccess(view) == Access::In;
+}
+
+bool tegula::isWithinLimit(Value at, Value limit, int64_t extent) {
   std::optional<int64_t> start = getConstantIntValue(at), end = getConstantIntValue(limit);
   return start && end && *start <= std::numeric_limits<int64_t>::max() - extent &&
          *start + extent <= *end;

@@ -126,6 +126,88 @@ def Sched_StoreOp : Sched_Op<"store", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
+def Sched_GatherOp : Sched_Op<"gather", [AttrSizedOperandSegments]> {
+  let summary = "a tile from a view into a buffer, one axis by index";
+  let description = [{
+    As `tegula.gather`: element i along `axis` comes from position `by[i]`; what
+    is out of bounds becomes `pad` (0 without one).
+
+    * C1: `axis` is an axis of the view; one offset, and one limit or none, for
+      each other axis.
+    * C2: the buffer has the view's rank and element type, and one element along
+      `axis` per index; `by` has rank 1 and holds i32; neither is packed.
+    * C3: `pad` has the element type.
+
+    ```mlir
+    sched.gather %v[%c0] by %j axis 0 to %b label "xj"
+      : memref<?x64xf32>, !sched.buf<32xi32, local>, !sched.buf<32x64xf32, local>
+    ```
+  }];
+  let arguments = (ins Arg<Tegula_View, "source", [MemRead]>:$view, Variadic<Index>:$at,
+                       Arg<Sched_BufType, "indices", [MemRead]>:$by, I64Attr:$axis,
+                       Variadic<Index>:$upto, Optional<Tegula_Elem>:$pad,
+                       Arg<Sched_BufType, "destination", [MemWrite]>:$dest,
+                       OptionalAttr<StrAttr>:$label);
+  let assemblyFormat = [{
+    $view `[` $at `]` `by` $by `axis` $axis (`upto` ` ` `[` $upto^ `]`)?
+    (`pad` $pad^ `:` type($pad))? `to` $dest (`label` $label^)? attr-dict
+    `:` type($view) `,` type($by) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
+def Sched_ScatterOp : Sched_Op<"scatter", [AttrSizedOperandSegments]> {
+  let summary = "a buffer's tile into a view, one axis by index";
+  let description = [{
+    As `tegula.scatter`: what is out of bounds is dropped.
+
+    * C1: `axis` is an axis of the view; one offset, and one limit or none, for
+      each other axis.
+    * C2: the buffer has the view's rank and element type, and one element along
+      `axis` per index; `by` has rank 1 and holds i32; neither is packed.
+
+    ```mlir
+    sched.scatter %b to %v[%c0] by %j axis 0
+      : !sched.buf<32x64xf32, local>, memref<?x64xf32>, !sched.buf<32xi32, local>
+    ```
+  }];
+  let arguments = (ins Arg<Sched_BufType, "source", [MemRead]>:$source,
+                       Arg<Tegula_View, "destination", [MemWrite]>:$view, Variadic<Index>:$at,
+                       Arg<Sched_BufType, "indices", [MemRead]>:$by, I64Attr:$axis,
+                       Variadic<Index>:$upto, OptionalAttr<StrAttr>:$label);
+  let assemblyFormat = [{
+    $source `to` $view `[` $at `]` `by` $by `axis` $axis (`upto` ` ` `[` $upto^ `]`)?
+    (`label` $label^)? attr-dict `:` type($source) `,` type($view) `,` type($by)
+  }];
+  let hasVerifier = 1;
+}
+
+def Sched_SegmentSumOp : Sched_Op<"segment_sum"> {
+  let summary = "adds each row of a buffer to the row of its segment, in order";
+  let description = [{
+    `dest[by[e]] += source[e]` for e = 0, 1, ... in this order; ids outside the
+    rows of the destination are ignored.
+
+    * C1: source and destination have one element type and rank, at least 1, and
+      equal extents but the first.
+    * C2: `by` has rank 1, holds i32, and has one id per row; nothing is packed.
+
+    ```mlir
+    sched.segment_sum %x by %seg onto %acc
+      : !sched.buf<64x96xf32, local>, !sched.buf<64xi32, local>, !sched.buf<4x96xf32, local>
+    ```
+  }];
+  let arguments = (ins Arg<Sched_BufType, "source", [MemRead]>:$source,
+                       Arg<Sched_BufType, "ids", [MemRead]>:$by,
+                       Arg<Sched_BufType, "destination", [MemRead, MemWrite]>:$dest,
+                       OptionalAttr<StrAttr>:$label);
+  let assemblyFormat = [{
+    $source `by` $by `onto` $dest (`label` $label^)? attr-dict
+    `:` type($source) `,` type($by) `,` type($dest)
+  }];
+  let hasVerifier = 1;
+}
+
 def Sched_MmaOp : Sched_Op<"mma"> {
   let summary = "a product into, or onto, a buffer";
   let description = [{

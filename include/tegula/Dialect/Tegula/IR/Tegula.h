@@ -63,6 +63,14 @@ ArgAttr getViewArgAttr(mlir::Value view);
 /// True where `limit` is provably no tighter than the size of axis `axis` of `view`.
 bool isRedundantLimit(mlir::Value limit, mlir::Value view, int64_t axis);
 
+/// True where a tile of that extent, placed at the constant `at`, ends at or below
+/// the constant `limit`.
+bool isWithinLimit(mlir::Value at, mlir::Value limit, int64_t extent);
+
+/// True for ops that only load a tile from an `in` view: they have no order, and
+/// may be moved and repeated.
+bool isUnorderedLoad(mlir::Operation *op);
+
 } // namespace tegula
 
 #endif // TEGULA_DIALECT_TEGULA_IR_TEGULA_H

@@ -15,5 +15,7 @@ include "tegula/Dialect/Tegula/IR/MemoryOps.td"
 include "tegula/Dialect/Tegula/IR/StreamOps.td"
 include "tegula/Dialect/Tegula/IR/ComputeOps.td"
 include "tegula/Dialect/Tegula/IR/SoftmaxOps.td"
+include "tegula/Dialect/Tegula/IR/IndexedOps.td"
+include "tegula/Dialect/Tegula/IR/SegmentOps.td"
 
 #endif // TEGULA_DIALECT_TEGULA_IR_TEGULAOPS_TD

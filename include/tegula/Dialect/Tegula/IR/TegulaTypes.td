@@ -49,6 +49,9 @@ def Tegula_NumberTile : Tegula_TileOf<[Tegula_Number], "f64, f32, f16, bf16, i8,
 def Tegula_FloatTile : Tegula_TileOf<[Tegula_Float], "f64, f32, f16 or bf16">;
 def Tegula_FloatVector : VectorOfAnyRankOf<[F64, F32, F16, BF16]>;
 def Tegula_IndexTile : Tegula_TileOf<[I32], "i32">;
+def Tegula_IndexVector : Type<And<[Tegula_IndexTile.predicate,
+    CPred<"::llvm::cast<::mlir::RankedTensorType>($_self).getRank() == 1">]>,
+    "tile of i32 of rank 1", "::mlir::RankedTensorType">;
 def Tegula_View : StridedMemRefOf<[Tegula_Elem]>;
 def Tegula_Scalar : AnyTypeOf<[Tegula_Elem, Index]>;
 

@@ -1,0 +1,75 @@
+//===- Bounds.cpp - The part of a tile inside a view ----------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Bounds.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace tegula;
+
+/// True if `value` can be seen to be at least 0: positions in grids and streams.
+static bool isNonNegative(Value value, int depth = 4) {
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return *constant >= 0;
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    Operation *parent = argument.getOwner()->getParentOp();
+    if (auto loop = dyn_cast<scf::ForOp>(parent))
+      return value == loop.getInductionVar() && isNonNegative(loop.getLowerBound());
+    return isa<GridOp>(parent);
+  }
+  Operation *op = value.getDefiningOp();
+  if (isa<memref::DimOp>(op))
+    return true;
+  if (depth == 0)
+    return false;
+  auto operand = [&](int i) { return isNonNegative(op->getOperand(i), depth - 1); };
+  if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp>(op))
+    return operand(0) && operand(1);
+  if (isa<arith::MaxSIOp>(op))
+    return operand(0) || operand(1);
+  return false;
+}
+
+x86::Bounds::Bounds(Emitter &emit, Value view, ArrayRef<int64_t> axes, ValueRange at,
+                    ValueRange upto, ArrayRef<int64_t> shape) {
+  OpBuilder &builder = emit.builder;
+  auto both = [&](Value condition) {
+    inside = inside ? arith::AndIOp::create(builder, emit.loc, inside, condition) : condition;
+  };
+  for (auto [i, axis, extent] : llvm::enumerate(axes, shape)) {
+    Value limit = builder.createOrFold<memref::DimOp>(emit.loc, view, axis);
+    if (!upto.empty() && upto[i] != limit)
+      limit = emit.min(limit, upto[i]);
+    Value zero = emit.index(0), size = emit.index(extent);
+    Value left = emit.sub(limit, at[i]);
+    hi.push_back(emit.min(left, size));
+    std::optional<int64_t> known = getConstantIntValue(left);
+    if (!known || *known < extent)
+      both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, left, size));
+    if (isNonNegative(at[i])) {
+      lo.push_back(zero);
+      continue;
+    }
+    lo.push_back(emit.max(emit.sub(zero, at[i]), zero));
+    both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, at[i], zero));
+  }
+}
+
+void x86::Bounds::choose(Emitter &emit, function_ref<void()> whole, function_ref<void()> part) {
+  if (!inside)
+    return whole();
+  auto choice = scf::IfOp::create(emit.builder, emit.loc, inside, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(emit.builder);
+  emit.builder.setInsertionPointToStart(choice.thenBlock());
+  whole();
+  emit.builder.setInsertionPointToStart(choice.elseBlock());
+  part();
+}
