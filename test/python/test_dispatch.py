@@ -351,7 +351,7 @@ def test_groups_of_views() -> None:
     assert [[a.name for a in launch.args] for launch in backend.launches[:2]] == [["x", "p.w", "p.b", "y"], ["x", "p.w", "y"]]
     assert backend.launches[2].words == [x.ctypes.data, w.ctypes.data, b.ctypes.data, y.ctypes.data]
     assert backend.prepared == 2
-    assert '#tegula.arg<in "p.w"' in backend.texts[0]
+    assert '#tegula.arg<in "p__w"' in backend.texts[0]
     with pytest.raises(LaunchError, match="linear: K is 8 in axis 1 of 'x' and 7 in axis 0 of 'p.w'"):
         kernel(x, Weights(np.zeros((7, 6), "f4")), y)  # type: ignore[call-arg, arg-type]
 

@@ -132,7 +132,8 @@ class _Tracer:
             align = 16
             step = max(1, 16 // array.dtype.bytes)
             multiples = (*(step,) * (rank - 1), 1) if rank else ()
-        self.args.append(Arg(spec.access.value, name, align, multiples))
+        # A view of a group is `group.view` to the author; the dialect wants one word.
+        self.args.append(Arg(spec.access.value, name.replace(".", "__"), align, multiples))
         self.views.append((view, bound))
         return view
 

@@ -6,9 +6,19 @@
 Inputs are NumPy arrays or CPU tensors of PyTorch, outputs are of the same kind; inputs are never written.
 """
 
+from tegula.ops import schnet
 from tegula.ops.attention import attention
 from tegula.ops.low_rank import low_rank_attention, low_rank_ffn, low_rank_swiglu
 from tegula.ops.matmul import matmul
 from tegula.ops.norm import layer_norm, rms_norm
 
-__all__ = ["attention", "layer_norm", "low_rank_attention", "low_rank_ffn", "low_rank_swiglu", "matmul", "rms_norm"]
+__all__ = [
+    "attention",
+    "layer_norm",
+    "low_rank_attention",
+    "low_rank_ffn",
+    "low_rank_swiglu",
+    "matmul",
+    "rms_norm",
+    "schnet",
+]

@@ -1,0 +1,122 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The filter: F weights of an edge from its length, f(d) = (act(basis(d)·w1 + b1)·w2 + b2)·envelope(d).
+
+It comes in two forms with one interface, a function of d [BE] for the value [BE, F] and one for value
+and slope df/dd: the network itself, whose slope is carried through it forwards (each product is done
+twice, with the same weights), and a table of value and slope at even distances, read by cubic Hermite
+interpolation (two rows per edge, no product). The slope of the table is the exact derivative of its
+interpolant, so that forces are the gradient of an energy in both forms.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tegula as tg
+from tegula import A, In, Opt, Out, Span, T, Tile, fn, tile
+from tegula.ops.schnet.functions import Scalar, cosine, gaussian, ssp, ssp_slope
+
+
+def pad16(n: int) -> Span:
+    """n columns, rounded up: the rest loads as 0 and is not stored."""
+    return tg.span(tg.round_up(n, 16))
+
+
+@tg.views
+class Network:
+    """The weights of a filter network, and the centres of its basis."""
+
+    w1: In[T, "$K $G"]
+    b1: In[A, "$G"]
+    w2: In[T, "$G $F"]
+    b2: Opt[In[A, "$F"]]
+    mu: In[A, "$K"]
+
+
+def resident(p: Network) -> Any:
+    """The weights as tiles, loaded once for all edges of an instance; columns are padded with 0."""
+    k, g, f = pad16(p.w1.shape[0]), pad16(p.w1.shape[1]), pad16(p.w2.shape[1])
+    b2 = None if p.b2 is None else tg.load(p.b2, (f,))[None, :]
+    mu = tg.load(p.mu, (k,))[None, :]
+    return tg.load(p.w1, (k, g)), tg.load(p.b1, (g,))[None, :], tg.load(p.w2, (g, f)), b2, mu
+
+
+def network(d: Tile, weights: Any, shape: Any, act: Any, basis: Any, cut: Any) -> Tile:
+    """The value at d [BE], of shape [BE, F']; shape is (gamma, alpha, rc)."""
+    w1, b1, w2, b2, mu = weights
+    z = tg.dot(basis(d[:, None], mu, *shape).to(T), w1) + b1
+    w = tg.dot(act(z).to(T), w2)
+    return (w if b2 is None else w + b2) * cut(d, shape[2])[:, None]
+
+
+def network_and_slope(
+    d: Tile, weights: Any, shape: Any, act: Any, slope: Any, basis: Any, cut: Any
+) -> tuple[Tile, Tile]:
+    """Value and slope at d [BE], each [BE, F']: dz = basis'·w1, dw = (act'(z)·dz)·w2."""
+    w1, b1, w2, b2, mu = weights
+    column, rc = d[:, None], shape[2]
+    z = tg.dot(basis(column, mu, *shape).to(T), w1) + b1
+    dz = tg.dot(tg.grad(basis)(column, mu, *shape).to(T), w1)
+    w = tg.dot(act(z).to(T), w2)
+    dw = tg.dot((slope(z) * dz).to(T), w2)
+    w = w if b2 is None else w + b2
+    c = cut(d, rc)[:, None]
+    return w * c, dw * c + w * tg.grad(cut)(d, rc)[:, None]
+
+
+def place(d: Tile, rc: Scalar, points: int) -> tuple[Tile, Tile, Tile]:
+    """The table's interval that holds d [BE], how far into it d lies (0 to 1), and whether d is below rc."""
+    x = tg.minimum(d, rc) * ((points - 1) / rc)
+    k = tg.minimum(tg.floor(x), float(points - 2))
+    return k.to(tg.i32), (x - k)[:, None], (d < rc)[:, None]
+
+
+def corners(table: Any, k: Tile) -> tuple[Tile, Tile, Tile, Tile]:
+    """Value and slope (times the step) at both ends of interval k [BE], each [BE, F']."""
+    f = table.shape[1] // 4
+    parts = [tg.load(table[:, n * f : (n + 1) * f], (k, tg.span(f))) for n in range(4)]
+    return parts[0], parts[1], parts[2], parts[3]
+
+
+def interpolated(d: Tile, table: Any, rc: Scalar, points: int) -> Tile:
+    """The value at d [BE], of shape [BE, F']."""
+    k, t, near = place(d, rc, points)
+    p, m, q, n = corners(table, k)
+    u = 1.0 - t
+    here = u * u * ((1.0 + 2.0 * t) * p + t * m) + t * t * ((3.0 - 2.0 * t) * q - u * n)
+    return tg.where(near, here, 0.0)
+
+
+def interpolated_and_slope(d: Tile, table: Any, rc: Scalar, points: int) -> tuple[Tile, Tile]:
+    """Value and slope at d [BE], each [BE, F']."""
+    k, t, near = place(d, rc, points)
+    p, m, q, n = corners(table, k)
+    u = 1.0 - t
+    here = u * u * ((1.0 + 2.0 * t) * p + t * m) + t * t * ((3.0 - 2.0 * t) * q - u * n)
+    slope = 6.0 * t * u * (q - p) + u * (1.0 - 3.0 * t) * m + t * (3.0 * t - 2.0) * n
+    return tg.where(near, here, 0.0), tg.where(near, slope * ((points - 1) / rc), 0.0)
+
+
+@tg.kernel
+def filter_rows(
+    d: In[A, "M"],
+    flt: Network,
+    w: Out[A, "M $F"],
+    dw: Out[A, "M $F"],
+    gamma: A,
+    alpha: A,
+    rc: A,
+    *,
+    act: fn = ssp,
+    slope: fn = ssp_slope,
+    basis: fn = gaussian,
+    cut: fn = cosine,
+    BM: tile = 32,
+):
+    """Value and slope of the network at given distances: what a table is made of."""
+    m = tg.grid((d.shape[0], BM))
+    value, change = network_and_slope(tg.load(d, (m,)), resident(flt), (gamma, alpha, rc), act, slope, basis, cut)
+    tg.store(w, (m, pad16(w.shape[1])), value)
+    tg.store(dw, (m, pad16(w.shape[1])), change)

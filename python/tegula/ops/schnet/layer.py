@@ -1,0 +1,223 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The continuous-filter convolution of SchNet as an operator, and the interaction block around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+import tegula as tg
+from tegula.errors import LaunchError
+from tegula.language.dtypes import DType, acc_of
+from tegula.ops._host import Argument, argument, empty, floating, parameter
+from tegula.ops._torch import in_graph
+from tegula.ops.schnet.filters import Network
+from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
+from tegula.ops.schnet.graph import Edges, Graph, Rows
+from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd
+
+
+def tiles(width: int) -> dict[str, int]:
+    """From the width of the features alone: a node's bits must not depend on what else is in the batch."""
+    return {"BR": 8, "BE": 64 if width <= 64 else 32}
+
+
+def network_of(*views: Any) -> Network:
+    """The weights as the kernels take them."""
+    return cast("Any", Network)(*views)
+
+
+def choice(op: str, name: str, value: Any, known: Any) -> Any:
+    """The function of a name."""
+    if value not in known:
+        raise LaunchError(f"{op}: '{name}' is {value!r}, expected {', '.join(map(repr, known))}")
+    return known[value]
+
+
+def graph_of(op: str, edges: Any, nodes: int, shift: Any) -> Graph:
+    """The graph, from what a caller gives for it."""
+    if not isinstance(edges, Graph):
+        return Graph.of(edges, nodes, shift)
+    if shift is not None:
+        raise LaunchError(f"{op}: a Graph holds its shifts, 'edge_shift' comes with edges [2, edges]")
+    if edges.nodes != nodes:
+        raise LaunchError(f"{op}: the graph has {edges.nodes} nodes, 'positions' {nodes}")
+    return edges
+
+
+def places(op: str, positions: Any, accumulator: DType, nodes: int, *, graph: bool = False) -> Argument:
+    """The positions of nodes: [N, 3], of the dtype that sums are kept in."""
+    found = floating(op, "positions", positions, "[nodes, 3]", 2, graph=graph)
+    if found.shape != (nodes, 3):
+        raise LaunchError(f"{op}: 'positions' has shape {list(found.shape)}, expected [{nodes}, 3]")
+    if found.dtype is not accumulator:
+        raise LaunchError(f"{op}: 'positions' holds {found.dtype}, expected {accumulator}")
+    return found
+
+
+def of_dtype(x: Any, dtype: DType) -> Any:
+    """An array as NumPy's, of a dtype that sums are kept in."""
+    data: Any = x.detach().double().numpy() if hasattr(x, "detach") else x
+    return np.ascontiguousarray(data, np.float64 if dtype.name == "f64" else np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Filter:
+    """A filter network ready to be launched: its weights, and which functions it is made of."""
+
+    weights: Network
+    forwards: dict[str, Any]  # what the kernels take by name: scalars and functions
+    backwards: dict[str, Any]  # these, and the derivative of the activation
+
+    @staticmethod
+    def of(weights: Network, made: Centres, cutoff: float, activation: str, basis: Any, envelope: Any) -> Filter:
+        """From its parts."""
+        numbers = {"gamma": made.gamma, "alpha": made.alpha, "rc": cutoff}
+        names = ACTIVATIONS[activation]
+        forwards = {**numbers, "act": names["act"], "basis": basis, "cut": envelope}
+        return Filter(weights, forwards, {**forwards, "slope": names["slope"]})
+
+    def edges(self, rows: Rows) -> Edges:
+        """Edges as its kernels take them."""
+        mu: Any = self.weights.mu
+        return rows.in_f64 if mu.dtype == np.float64 else rows.in_f32
+
+
+def cfconv(
+    x: Any,
+    positions: Any,
+    edge_index: Any,
+    w1: Any,
+    b1: Any,
+    w2: Any,
+    b2: Any,
+    *,
+    cutoff: float,
+    num_radial: int,
+    activation: str = "ssp",
+    edge_shift: Any = None,
+    basis: str = "gaussian",
+    envelope: str = "cosine",
+    enveloped_basis: bool = False,
+) -> Any:
+    """Continuous-filter convolution (Schütt et al. 2017): y[i] = Σ over edges (j → i) of x[j]·f(d).
+
+    f(d) = (act(basis(d)·w1 + b1)·w2 + b2)·envelope(d), with d the distance from node j, or its image at
+    positions[j] + edge_shift, to node i. Everything about an edge happens in one kernel; no array of
+    the size of the edges is made. Equal inputs give equal bits, in any order of the edges.
+
+    Args:
+        x: [nodes, F], f64, f32, f16 or bf16.
+        positions: [nodes, 3], f64 for f64, else f32.
+        edge_index: [2, edges] integers, sources and destinations; or a `Graph`.
+        w1, b1, w2, b2: [num_radial, Hd], [Hd], [Hd, F], [F]; matrices of x's dtype, biases also of that of
+            positions; b2 may be None.
+        cutoff: where the envelope reaches 0.
+        num_radial: K, the functions of the basis.
+        activation: "ssp" (softplus - ln 2), "tanh" or "silu".
+        edge_shift: [edges, 3] added to the source's position, for periodic boxes.
+        basis: "gaussian" or "expnormal"; see `functions`.
+        envelope: "cosine", or "open", which is not masked beyond the cutoff and trusts the edges.
+        enveloped_basis: whether the envelope multiplies the basis too.
+
+    Returns:
+        y [nodes, F] of x's dtype and kind.
+
+    Raises:
+        LaunchError: arguments that do not fit, by name; a weight that requires grad.
+
+    >>> import numpy as np
+    >>> x, w1, w2 = np.array([[1.0], [2.0]]), np.zeros((4, 3)), np.zeros((3, 1))
+    >>> positions = np.array([[0.0, 0, 0], [2.0, 0, 0]])
+    >>> cfconv(x, positions, [[0], [1]], w1, np.zeros(3), w2, np.ones(1), cutoff=4.0, num_radial=4)
+    array([[0. ],
+           [0.5]])
+    """
+    op = "cfconv"
+    xs = floating(op, "x", x, "[nodes, F]", 2, graph=True)
+    if len(xs.shape) != 2:
+        raise LaunchError(f"{op}: 'x' has {len(xs.shape)} axes, expected [nodes, F]")
+    acc = acc_of(xs.dtype)
+    at = places(op, positions, acc, xs.shape[0], graph=True)
+    flt = filter_of(
+        op, xs, w1, b1, w2, b2, cutoff, num_radial, activation=activation, basis=basis, envelope=envelope,
+        enveloped_basis=enveloped_basis,
+    )  # fmt: skip
+    graph = graph_of(op, edge_index, xs.shape[0], edge_shift)
+    if in_graph(xs, at):
+        return message(x, positions, w1, b1, w2, b2, flt=flt, graph=graph)
+    y = empty(xs, xs.shape, xs.dtype)
+    if xs.shape[0] * xs.shape[1]:
+        forward(flt, positions, x, graph, y)
+    return y
+
+
+def filter_of(
+    op: str,
+    xs: Argument,
+    w1: Any,
+    b1: Any,
+    w2: Any,
+    b2: Any,
+    cutoff: float,
+    num_radial: int,
+    *,
+    activation: str,
+    basis: str,
+    envelope: str,
+    enveloped_basis: bool,
+) -> Filter:
+    """A filter network from its parts, each checked."""
+    acc, width = acc_of(xs.dtype), xs.shape[1]
+    if not cutoff > 0:
+        raise LaunchError(f"{op}: 'cutoff' is {cutoff}, expected a positive number")
+    if num_radial < 1:
+        raise LaunchError(f"{op}: 'num_radial' is {num_radial}, expected at least 1")
+    first = argument(op, "w1", w1)
+    hidden = first.shape[1] if len(first.shape) == 2 else 0
+    parameter(op, "w1", w1, xs, xs.dtype, (num_radial, hidden))
+    parameter(op, "b1", b1, xs, acc, (hidden,))
+    parameter(op, "w2", w2, xs, xs.dtype, (hidden, width))
+    if hidden == 0:
+        raise LaunchError(f"{op}: 'w1' has no columns")
+    if b2 is not None:
+        parameter(op, "b2", b2, xs, acc, (width,))
+    choice(op, "activation", activation, ACTIVATIONS)
+    which = choice(op, "basis", basis, {b: BASES[b, bool(enveloped_basis)] for b, _ in BASES})
+    cut = choice(op, "envelope", envelope, ENVELOPES)
+    made = centres(basis, num_radial, float(cutoff))
+    mu = of_dtype(made.mu, acc)
+    weights = network_of(w1, of_dtype(b1, acc), w2, None if b2 is None else of_dtype(b2, acc), mu)
+    return Filter.of(weights, made, float(cutoff), activation, which, cut)
+
+
+def forward(flt: Filter, positions: Any, h: Any, graph: Graph, y: Any) -> None:
+    """Launches the forward kernel."""
+    cfconv_fwd(positions, h, flt.edges(graph.into), flt.weights, y, **flt.forwards, **tiles(h.shape[1]))
+
+
+def backward(flt: Filter, positions: Any, h: Any, gy: Any, graph: Graph, gh: Any, gpos: Any, more: Any) -> None:
+    """Launches the backward kernel: writes gh, if any, and gpos, to which `more`, if any, is added."""
+    edges, size = flt.edges(graph.around), tiles(h.shape[1])
+    cfconv_bwd(positions, h, gy, edges, flt.weights, gh, gpos, more, **flt.backwards, **size)
+
+
+@tg.program
+def message(x: Any, positions: Any, w1: Any, b1: Any, w2: Any, b2: Any = None, *, flt: Filter, graph: Graph) -> Any:
+    """`cfconv`, for PyTorch's graph; the weights stand in `flt` too, and are here to be refused a gradient."""
+    y = tg.empty_like(x)
+    forward(flt, positions, x, graph, y)
+    return y, tg.save(x, positions)
+
+
+@message.backward
+def message_backward(saved: Any, gy: Any, *, flt: Filter, graph: Graph, needs: tuple[bool, ...]) -> Any:
+    """The gradients of x and positions."""
+    x, positions = saved
+    gx, gpos = tg.empty_like(x) if needs[0] else None, tg.empty_like(positions)
+    backward(flt, positions, x, gy.contiguous(), graph, gx, gpos, None)
+    return gx, gpos
