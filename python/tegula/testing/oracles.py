@@ -101,6 +101,32 @@ def rms_norm(x: Array, weight: Array | None = None, *, eps: float = 1e-6) -> Arr
     return y if weight is None else y * weight
 
 
+def fft_conv(
+    u: Array,
+    k: Array,
+    *,
+    pre_gate: Array | None = None,
+    post_gate: Array | None = None,
+    mode: str = "causal",
+    skip: Array | None = None,
+) -> Array:
+    """The convolution of each channel, tap by tap, in float64."""
+    x = np.asarray(u, np.float64)
+    x = x if pre_gate is None else x * np.asarray(pre_gate, np.float64)
+    length, taps = x.shape[-1], np.asarray(k, np.float64)
+    z = np.zeros_like(x) if skip is None else np.asarray(skip, np.float64)[:, None] * x
+    for s in range(taps.shape[-1]):
+        if mode == "circular":
+            z = z + taps[:, s, None] * np.roll(x, s, axis=-1)
+            continue
+        back, ahead = (taps[0], taps[1]) if mode == "bidirectional" else (taps, None)
+        if s < length:
+            z[..., s:] += back[:, s, None] * x[..., : length - s]
+        if ahead is not None and s + 1 < length:
+            z[..., : length - s - 1] += ahead[:, s, None] * x[..., s + 1 :]
+    return z if post_gate is None else z * np.asarray(post_gate, np.float64)
+
+
 def low_rank_ffn(
     x: Array,
     u1: Array,
