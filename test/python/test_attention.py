@@ -335,15 +335,15 @@ def test_arguments_that_do_not_fit(number: int) -> None:
     assert caught.value.message.startswith("attention: ")
 
 
-def test_tensors_that_require_grad_are_refused() -> None:
+def test_a_bias_that_requires_grad_is_refused() -> None:
     import torch
 
     q, k, v = (torch_of(z) for z in draw(np.random.default_rng(13), "f32", (1, 1), (3, 3), (4, 4)))
-    v.requires_grad_()
-    with pytest.raises(LaunchError, match=r"'v' requires grad.*detach"):
-        call(ops.attention, q, k, v)
+    bias = torch.zeros(1, 1, 3, 3, requires_grad=True)
+    with pytest.raises(LaunchError, match=r"'bias' requires grad, and attention has no gradient for a bias.*detach"):
+        call(ops.attention, q, k, v, bias=bias)
     with torch.no_grad():
-        assert call(ops.attention, q, k, v).shape == v.shape
+        assert call(ops.attention, q, k, v, bias=bias).shape == v.shape
 
 
 MEMORY = """

@@ -6,14 +6,20 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import tegula as tg
 import torch
-from tegula import In, Opt, Out, T, i32, tile
+from tegula import In, Opt, Out, T, i32, ops, tile
 from tegula.errors import KernelError, LaunchError
 from tegula.ops._torch import Operator
+from tegula.testing import check, gradients, oracles
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +28,15 @@ def seed(request: pytest.FixtureRequest) -> None:
     value = int(torch.randint(1 << 31, ()).item())
     print(f"{request.node.name}: torch.manual_seed({value})")
     torch.manual_seed(value)
+
+
+@pytest.fixture
+def poisoned() -> Iterator[None]:
+    """`torch.empty` gives NaN."""
+    torch.use_deterministic_algorithms(True)
+    assert torch.empty(3).isnan().all()
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 # ---- a program of our own: y = x·x·w + z, w may be absent
@@ -233,3 +248,180 @@ def test_announced_results() -> None:
     announced.backward(lambda saved, dy: dy)
     with pytest.raises(LaunchError, match="announced: 2 results, 1 were announced"):
         Operator(announced)(numbers(3))
+
+
+# ---- attention
+
+DTYPES = {"f64": torch.float64, "f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}
+
+
+def attention_reference(
+    q: Any, k: Any, v: Any, bias: Any = None, *, scale: Any, softcap: Any, causal: bool, window: Any
+):
+    """o and lse by the plain formula, in PyTorch."""
+    groups = q.shape[1] // k.shape[1]
+    k, v = (x.repeat_interleave(groups, 1) for x in (k, v))
+    s = q @ k.mT * (q.shape[3] ** -0.5 if scale is None else scale)
+    s = s if softcap is None else softcap * torch.tanh(s / softcap)
+    keep = torch.from_numpy(oracles.visible(q.shape[2], k.shape[2], causal, window)).expand(s.shape)
+    if bias is not None and bias.dtype is torch.bool:
+        keep = keep & bias
+    elif bias is not None:
+        s = s + bias
+    none = ~keep.any(-1, keepdim=True)
+    lse = s.masked_fill(~keep & ~none, -torch.inf).logsumexp(-1)
+    p = torch.exp(s.masked_fill(~keep, -torch.inf) - lse[..., None]).masked_fill(none, 0.0)
+    return p @ v, lse.masked_fill(none[..., 0], -torch.inf)
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "causal, more queries than keys": {"causal": True, "lengths": (41, 23)},
+    "window and softcap": {"window": (5, 3), "softcap": 4.0, "lengths": (70, 83)},
+    "bias, grouped": {"bias": "values", "heads": (6, 2), "dims": (24, 40)},
+    "mask, causal": {"bias": "mask", "causal": True, "heads": (4, 1)},
+    "rows without keys": {"window": (None, -9), "lengths": (20, 33), "lse": False},
+    "several tiles, strided": {"lengths": (150, 140), "layout": "strided", "scale": 0.05, "window": (40, None)},
+    "one of each": {"lengths": (1, 1), "dims": (1, 1), "heads": (1, 1)},
+}
+
+
+def attention_case(case: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Arguments with the gradients that flow in, and options."""
+    c = dict(CASES[case])
+    (H, HK), (M, N), (D, DV) = c.pop("heads", (2, 2)), c.pop("lengths", (37, 53)), c.pop("dims", (16, 16))
+
+    def draw(*shape: int) -> torch.Tensor:
+        if c.get("layout") != "strided":
+            return torch.randn(*shape, dtype=torch.float64).to(DTYPES[dtype])
+        wide = torch.full((shape[0], shape[2], shape[1], 2 * shape[3]), torch.nan).to(DTYPES[dtype])
+        x = wide.permute(0, 2, 1, 3)[..., ::2]
+        x.copy_(torch.randn(*shape))
+        return x
+
+    a = {"q": draw(2, H, M, D), "k": draw(2, HK, N, D), "v": draw(2, HK, N, DV), "do": draw(2, H, M, DV)}
+    if c.pop("lse", True):
+        a["dlse"] = torch.randn(2, H, M, dtype=torch.float64 if dtype == "f64" else torch.float32)
+    kind = c.pop("bias", None)
+    if kind is not None:
+        a["bias"] = torch.rand(1, H, M, N) < 0.7 if kind == "mask" else torch.randn(2, 1, M, N).to(DTYPES[dtype])
+    c.pop("layout", None)
+    return a, {"scale": None, "softcap": None, "causal": False, "window": None, **c}
+
+
+def attention_gradients(q: Any, k: Any, v: Any, do: Any, dlse: Any = None, bias: Any = None, **options: Any) -> Any:
+    """dq, dk, dv through autograd."""
+    leaves = [x.detach().requires_grad_() for x in (q, k, v)]
+    o, lse = ops.attention(*leaves, bias=bias, return_lse=True, **options)
+    outputs, grads = ([o], [do]) if dlse is None else ([o, lse], [do, dlse])
+    return torch.autograd.grad(outputs, leaves, grads)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_attention_oracle_is_the_derivative_of_the_formula(case: str) -> None:
+    a, options = attention_case(case, "f64")
+    leaves = [a[n].requires_grad_() for n in ("q", "k", "v")]
+    o, lse = attention_reference(*leaves, a.get("bias"), **options)
+    flows = (o * a["do"]).sum()
+    if "dlse" in a:
+        flows = flows + (lse * a["dlse"])[lse > -torch.inf].sum()
+    want = torch.autograd.grad(flows, leaves)
+    found = gradients.attention(**{n: x.detach().numpy() for n, x in a.items()}, **options)
+    for x, y in zip(found, want, strict=True):
+        torch.testing.assert_close(torch.from_numpy(np.ascontiguousarray(x)), y, rtol=1e-10, atol=1e-12)
+
+
+# Each case in f64 and in one other dtype, the first one in all.
+PAIRS = [(c, d) for i, c in enumerate(CASES) for j, d in enumerate(DTYPES) if i == 0 or j in (0, 1 + i % 3)]
+
+
+@pytest.mark.parametrize(("case", "dtype"), PAIRS)
+def test_attention_gradients(case: str, dtype: str, poisoned: None) -> None:
+    a, options = attention_case(case, dtype)
+    report = check(
+        lambda **named: attention_gradients(**named, **options),
+        lambda **named: gradients.attention(**named, **options),
+        a,
+    )
+    print(report)
+    again = attention_gradients(**a, **options)
+    with tg.threads(1):
+        assert all(map(torch.equal, again, attention_gradients(**a, **options)))
+
+
+def test_attention_gradcheck() -> None:
+    for options in ({"causal": True, "softcap": 3.0}, {"window": (1, -1)}):
+        q, k, v = numbers(1, 2, 5, 4), numbers(1, 1, 6, 4), numbers(1, 1, 6, 3)
+        bias = torch.randn(1, 1, 5, 6, dtype=torch.float64)
+
+        def f(q: Any, k: Any, v: Any, options: Any = options, bias: Any = bias) -> Any:
+            o, lse = ops.attention(q, k, v, bias=bias, return_lse=True, **options)
+            return o, lse[lse > -torch.inf]
+
+        assert torch.autograd.gradcheck(f, (q, k, v))
+
+
+def test_attention_that_sees_nothing_has_gradients_of_zero(poisoned: None) -> None:
+    q, k, v = numbers(1, 1, 5, 8), numbers(1, 1, 7, 8), numbers(1, 1, 7, 8)
+    for options in (
+        {"bias": torch.zeros(1, 1, 1, 1, dtype=torch.bool)},
+        {"bias": torch.full((1, 1, 1, 7), -torch.inf, dtype=torch.float64)},
+    ):
+        o, lse = ops.attention(q, k, v, return_lse=True, **options)
+        for grad in torch.autograd.grad([o, lse], [q, k, v], [torch.randn_like(o), torch.randn_like(lse)]):
+            assert not grad.any() and not grad.isnan().any(), options
+    empty = numbers(1, 1, 0, 8)
+    (dq,) = torch.autograd.grad(ops.attention(q, empty, empty).sum(), q)
+    assert not dq.any()
+    dk, dv = torch.autograd.grad(ops.attention(empty, k, v).sum(), (k, v))
+    assert not dk.any() and not dv.any()
+    with pytest.raises(LaunchError, match="'v' has value_dim 0, which has no gradient"):
+        ops.attention(q, k, v[..., :0])
+
+
+def test_one_tensor_in_several_places() -> None:
+    x = numbers(1, 2, 9, 8)
+    (got,) = torch.autograd.grad(ops.attention(x, x, x).sum(), x)
+    parts = [x.detach().clone().requires_grad_() for _ in range(3)]
+    torch.testing.assert_close(got, sum(torch.autograd.grad(ops.attention(*parts).sum(), parts)))
+
+
+def test_only_gradients_that_are_wanted() -> None:
+    q, k, v = numbers(1, 2, 9, 8), numbers(1, 2, 9, 8, grad=False), numbers(1, 2, 9, 8)
+    dq, dv = torch.autograd.grad(ops.attention(q, k, v).sum(), (q, v))
+    k.requires_grad_()
+    for x, y in zip((dq, dv), torch.autograd.grad(ops.attention(q, k, v).sum(), (q, v)), strict=True):
+        assert torch.equal(x, y)
+
+
+def test_attention_under_pytorchs_tracers() -> None:
+    operator = importlib.import_module("tegula.ops.attention").OPERATOR
+    q, k, v = numbers(1, 2, 7, 8), numbers(1, 1, 9, 8), numbers(1, 1, 9, 4)
+    bias = torch.randn(1, 1, 7, 9, dtype=torch.float64)
+    for args, options in (((q, k, v), {"scale": 0.3, "right": 0}), ((q, k, v, bias), {"scale": 0.3, "softcap": 2.0})):
+        checked = torch.library.opcheck(operator.overload, args, options)
+        assert len(checked) == 4 and set(checked.values()) == {"SUCCESS"}
+    assert torch.ops.tegula.attention.default is operator.overload
+    with FakeTensorMode():
+        x = torch.empty(2, 4, 100, 64)
+        o, lse = ops.attention(x, x[:, :2], x[:, :2], return_lse=True)
+        assert o.shape == x.shape and lse.shape == (2, 4, 100) and lse.dtype is torch.float32
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_attention_compiled_by_pytorch(backend: str) -> None:
+    torch._dynamo.reset()
+    counts = CompileCounterWithBackend(backend)
+
+    @torch.compile(backend=counts, fullgraph=True)
+    def layer(q: Any, k: Any, v: Any) -> Any:
+        return ops.attention(q * 2.0, k, v, causal=True).sin()
+
+    for n in (7, 5, 3, 1):
+        given = [numbers(1, 2, n + 1, 8) for _ in range(3)]
+        want = ops.attention(given[0] * 2.0, *given[1:], causal=True).sin()
+        got = layer(*given)
+        assert torch.equal(got, want)
+        for x, y in zip(torch.autograd.grad(got.sum(), given), torch.autograd.grad(want.sum(), given), strict=True):
+            assert torch.equal(x, y)
+    assert counts.frame_count <= 2, "one graph for the first sizes, one for all others"

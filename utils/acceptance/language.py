@@ -499,14 +499,14 @@ assert not o.any() and torch.isneginf(lse).all(), "no key"
 least = torch.finfo(torch.float32).min
 o = ops.attention(q, k, v, bias=torch.full((1, 1, 1, 7), least))
 assert torch.allclose(o, v.mean(2, keepdim=True).expand_as(o), atol=1e-5), "rows of the finite minimum"
-try: ops.attention(q.requires_grad_(), k, v)
+try: ops.attention(q, k, v, bias=torch.zeros(1, 1, 5, 7, requires_grad=True))
 except Exception as e: assert "requires grad" in str(e), e
 else: raise AssertionError("requires grad was accepted")
-print("bounds, empty, finite minimum, grad refused")
+print("bounds, empty, finite minimum, a bias that requires grad refused")
 """
 
 
-@point("ops.edges", "NaN behind a bound, empty lengths, the finite minimum, requires_grad")
+@point("ops.edges", "NaN behind a bound, empty lengths, the finite minimum, a bias that requires grad")
 def _() -> str:
     return python(EDGES)
 

@@ -112,7 +112,7 @@ def _torch(value: Any, name: str) -> Array:
         raise LaunchError(f"'{name}' is on device {value.device}: this version runs on the CPU")
     if value.layout is not sys.modules["torch"].strided:
         raise LaunchError(f"'{name}' has layout {value.layout}: it takes dense tensors")
-    dtype = _TORCH.get(str(value.dtype))
+    dtype = TORCH.get(str(value.dtype))
     if dtype is None:
         raise LaunchError(f"'{name}' holds {value.dtype}, which is no element type here")
     if value.is_conj() or value.is_neg():
@@ -122,7 +122,7 @@ def _torch(value: Any, name: str) -> Array:
     return Array(dtype, shape, strides, value.data_ptr(), value, True, bool(value.requires_grad), "torch")
 
 
-_TORCH = {"torch.float64": f64, "torch.float32": f32, "torch.float16": f16, "torch.bfloat16": bf16, "torch.bool": i1,
+TORCH = {"torch.float64": f64, "torch.float32": f32, "torch.float16": f16, "torch.bfloat16": bf16, "torch.bool": i1,
           "torch.int8": i8, "torch.int32": i32, "torch.int64": i64, "torch.uint64": u64}  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def dtype_of(value: Any, name: str) -> DType:
         return describe(value, name).dtype if found is None else found  # describe says what is wrong
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        dtype = _TORCH.get(str(value.dtype))
+        dtype = TORCH.get(str(value.dtype))
         if dtype is None:
             raise LaunchError(f"'{name}' holds {value.dtype}, which is no element type here")
         return dtype
@@ -213,8 +213,8 @@ def framework_of(value: Any) -> str | None:
 
 def torch_dtype(dtype: DType) -> Any:
     """The torch dtype that holds it."""
-    name = next(name for name, d in _TORCH.items() if d is dtype)
+    name = next(name for name, d in TORCH.items() if d is dtype)
     return getattr(sys.modules["torch"], name.removeprefix("torch."))
 
 
-__all__ = ["Array", "Spec", "contiguous", "describe", "dtype_of", "framework_of", "numpy_dtype", "torch_dtype"]
+__all__ = ["TORCH", "Array", "Spec", "contiguous", "describe", "dtype_of", "framework_of", "numpy_dtype", "torch_dtype"]

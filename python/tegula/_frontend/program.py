@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -82,9 +82,9 @@ def plan(choice: Callable[..., dict[str, Any]], *sizes: int) -> dict[str, Any]:
 class Program:
     """A host function that runs, and that can be recorded."""
 
-    def __init__(self, fn: FunctionType) -> None:
+    def __init__(self, fn: FunctionType, name: str | None = None) -> None:
         self.fn = fn
-        self.name = fn.__name__
+        self.name = name or fn.__name__
         self.__doc__ = fn.__doc__
         self.__name__ = fn.__name__
         self.__module__ = fn.__module__
@@ -290,8 +290,16 @@ def _split(result: Any) -> tuple[tuple[Any, ...], Saved]:
     return items, Saved()
 
 
-def program(fn: Callable[..., Any], /) -> Program:
-    """Makes a program of a host function."""
-    if not isinstance(fn, FunctionType):
-        raise KernelError("tg.program takes a function")
-    return Program(fn)
+@overload
+def program(fn: Callable[..., Any], /) -> Program: ...
+@overload
+def program(*, name: str) -> Callable[[Callable[..., Any]], Program]: ...
+def program(fn: Any = None, /, *, name: str | None = None) -> Any:
+    """Makes a program of a host function; its name is the function's unless another is given."""
+
+    def decorate(f: Any) -> Program:
+        if not isinstance(f, FunctionType):
+            raise KernelError("tg.program takes a function")
+        return Program(f, name)
+
+    return decorate if fn is None else decorate(fn)

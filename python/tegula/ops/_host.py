@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tegula._frontend.arrays import describe, numpy_dtype
+from tegula._frontend.arrays import TORCH, describe, numpy_dtype
 from tegula.errors import LaunchError
 from tegula.language.dtypes import BY_NAME, DType
 
@@ -52,22 +52,6 @@ def _numpy_dtypes() -> dict[np.dtype[Any], DType]:
     return found
 
 
-@functools.cache
-def _torch_dtypes() -> dict[Any, DType]:
-    """Dtypes by PyTorch's; a constant, made once PyTorch is loaded."""
-    torch = sys.modules["torch"]
-    names = {
-        "f64": "float64",
-        "f32": "float32",
-        "f16": "float16",
-        "bf16": "bfloat16",
-        "i1": "bool",
-        "i32": "int32",
-        "i64": "int64",
-    }
-    return {getattr(torch, kind): BY_NAME[name] for name, kind in names.items()}
-
-
 def argument(op: str, name: str, value: Any, *, graph: bool = False) -> Argument:
     """Looks at an array argument; refuses what the operator cannot take, by name.
 
@@ -86,7 +70,7 @@ def argument(op: str, name: str, value: Any, *, graph: bool = False) -> Argument
                 f"{op}: '{name}' requires grad, and {op} has no gradient for it: call it under torch.no_grad(), "
                 f"or pass {name}.detach()"
             )
-        dtype = _torch_dtypes().get(tensor.dtype)
+        dtype = TORCH.get(str(tensor.dtype))
         if dtype is not None and tensor.is_cpu and tensor.layout is torch.strided:
             seen = needs_grad or (graph and type(tensor) not in (torch.Tensor, torch.nn.Parameter))
             return Argument(tensor, dtype, tuple(tensor.shape), "torch", seen)

@@ -62,9 +62,11 @@ class Registration:
     # -- forward
 
     def _forward(self, *tensors: Any, **keywords: Any) -> Any:
+        tensors = _distinct(tensors)
         return self._results(self.program.forward(*tensors, **keywords), tensors, keywords)
 
     def _forward_fake(self, *tensors: Any, **keywords: Any) -> Any:
+        tensors = _distinct(tensors)
         return self._results(self.program.forward_shapes(*tensors, **keywords), tensors, keywords)
 
     def _key(self, tensors: Sequence[Any], keywords: dict[str, Any]) -> Any:
@@ -131,11 +133,11 @@ class Registration:
         return tuple(not_again(self.program.name, gradients, (*kept, *flowing)))
 
     def _run_derivative(self, saved: Any, grads: Any, needs: Any, **keywords: Any) -> Any:
-        given = self.derivative.keywords({**self.defaults, **keywords}, needs)
+        given, grads = self.derivative.keywords({**self.defaults, **keywords}, needs), _distinct(grads)
         return self._made(self.program.derivative(Saved(saved), *grads, **given), saved, grads, needs, keywords)
 
     def _derivative_fake(self, saved: Any, grads: Any, needs: Any, **keywords: Any) -> Any:
-        given = self.derivative.keywords({**self.defaults, **keywords}, needs)
+        given, grads = self.derivative.keywords({**self.defaults, **keywords}, needs), _distinct(grads)
         return self._made(self.program.derivative_shapes(Saved(saved), *grads, **given), saved, grads, needs, keywords)
 
     def _made(self, found: Any, saved: Any, grads: Any, needs: Any, keywords: dict[str, Any]) -> list[Any]:
@@ -162,6 +164,14 @@ def _find(array: Any, *lists: tuple[str, Sequence[Any]]) -> Place:
             if other is array:
                 return (what, i)
     return None
+
+
+def _distinct(tensors: Sequence[Any]) -> tuple[Any, ...]:
+    """The tensors, each another object: `f(x, x)` has the layout of `f(x, y)`."""
+    out: list[Any] = []
+    for t in tensors:
+        out.append(t.detach() if t is not None and any(t is other for other in out) else t)
+    return tuple(out)
 
 
 def _signature(fn: FunctionType) -> tuple[dict[str, str], list[str], dict[str, Any]]:

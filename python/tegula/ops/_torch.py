@@ -46,8 +46,8 @@ def in_graph(*arguments: Argument | None) -> bool:
 class Operator:
     """A program as an operator of PyTorch's, under the program's name."""
 
-    def __init__(self, program: Program, *, results: int = 1, saved: int = 0) -> None:
-        self.program = program
+    def __init__(self, program: Any, *, results: int = 1, saved: int = 0) -> None:
+        self.program: Program = program
         self.results = results
         self.saved = saved
         self._registration: Registration | None = None

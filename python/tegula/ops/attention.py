@@ -12,6 +12,14 @@ A query that sees no key gives o = 0 and lse = -inf. Keys are streamed in tiles,
 sum and weighted value (Milakov and Gimelshein 2018; Rabe and Staats 2021; Dao et al. 2022): no
 [seq, seq] array exists, and memory beyond the result is a tile per thread.
 
+The backward keeps q, k, v, o and lse, and computes p again (Dao 2023): with delta[i] = do[i]·o[i] - dlse[i],
+
+    dv[j] = Σ_i p[i, j] do[i],   ds[i, j] = p[i, j] (do[i]·v[j] - delta[i]),   dk[j] = scale Σ_i ds[i, j] q[i],
+    dq[i] = scale Σ_j ds[i, j] k[j]
+
+ds is times softcap's derivative, where there is one. dk and dv are summed by one kernel over the queries and dq
+by another over the keys, each in a fixed order: equal inputs give equal bits.
+
 Shapes: q [batch, heads, queries, head_dim], k [batch, kv_heads, keys, head_dim], v [batch, kv_heads, keys,
 value_dim] with heads a multiple of kv_heads (grouped-query attention: head h reads kv head h // (heads /
 kv_heads)). Any strides. Queries are aligned to the end of the keys: query i sits at key i + keys - queries.
@@ -26,11 +34,16 @@ import tegula as tg
 from tegula import A, In, Opt, Out, Span, T, Tile, U, i1, index, tile
 from tegula.errors import LaunchError
 from tegula.language import dtypes
-from tegula.ops._host import argument, empty, floating, same
+from tegula.ops._host import Argument, argument, empty, floating, same
+from tegula.ops._torch import Operator, in_graph, plan
 
 Q = In[T, "B H M $D"]
 K = In[T, "B HK N $D"]
 V = In[T, "B HK N $DV"]
+O = In[T, "B H M $DV"]
+L = In[A, "B H M"]
+Bias = Opt[In[U, "B? H? M? N?"]]
+Mask = Opt[In[i1, "B? H? M? N?"]]
 
 
 def pad16(n: int) -> Span:
@@ -67,8 +80,8 @@ def attention_fwd(
     left: Opt[index] = None,
     right: Opt[index] = None,
     softcap: Opt[A] = None,
-    bias: Opt[In[U, "B? H? M? N?"]] = None,
-    mask: Opt[In[i1, "B? H? M? N?"]] = None,
+    bias: Bias = None,
+    mask: Mask = None,
     *,
     BM: tile = 128,
     BN: tile = 256,
@@ -98,6 +111,127 @@ def attention_fwd(
         tg.store(lse[b, h], (m,), ls)
 
 
+@tg.kernel
+def row_dot(o: O, do: O, delta: Out[A, "B H M"], dlse: Opt[L] = None, *, BM: tile = 64):
+    """delta = Σ o·do - dlse, row by row."""
+    B, H, M, DV = o.shape
+    m, h, b = tg.grid((M, BM), H, B)
+    x, y = (tg.load(z[b, h], (m, pad16(DV))).to(A) for z in (o, do))
+    d = (x * y).sum(axis=1)
+    if dlse is not None:
+        d = d - tg.load(dlse[b, h], (m,))
+    tg.store(delta[b, h], (m,), d)
+
+
+def p_ds(
+    qt: Tile,
+    kt: Tile,
+    vt: Tile,
+    dot: Tile,
+    ls: Tile,
+    dl: Tile,
+    bt: Tile | None,
+    keep: Tile,
+    scale: Any,
+    softcap: Any,
+) -> tuple[Tile, Tile]:
+    """p and ds of a tile: queries qt [BM, D'] with do, lse and delta, keys kt [BN, D'] and vt. [BM, BN] both"""
+
+    def cap(s: Any) -> Any:
+        return s if softcap is None else softcap * tg.tanh(s / softcap)
+
+    raw = tg.dot(qt, kt.T) * scale
+    s = cap(raw)
+    if bt is not None:
+        s = s + bt
+    # A row without keys has lse -inf, and rows behind the last one +inf: both give 0.
+    shift = tg.where(ls == -tg.inf, tg.inf, ls)
+    p = tg.where(keep, tg.exp(s - shift[:, None]), 0.0)
+    ds = p * (tg.dot(dot, vt.T) - dl[:, None])
+    if softcap is not None:
+        ds = tg.where(keep, ds * tg.grad(cap)(raw), 0.0)
+    return p, ds
+
+
+@tg.kernel
+def attention_dkdv(
+    q: Q,
+    k: K,
+    v: V,
+    do: O,
+    lse: L,
+    delta: L,
+    dk: Out[T, "B HK N $D"],
+    dv: Out[T, "B HK N $DV"],
+    scale: A,
+    left: Opt[index] = None,
+    right: Opt[index] = None,
+    softcap: Opt[A] = None,
+    bias: Bias = None,
+    mask: Mask = None,
+    *,
+    BM: tile = 64,
+    BN: tile = 128,
+):
+    """An instance owns BN keys of one kv head and streams the queries that see them, of every head that reads it."""
+    (B, H, M, D), (_, HK, N, DV) = q.shape, v.shape
+    n, hk, b = tg.grid((N, BN), HK, B, order="heavy_first")
+    d, e, off, group = pad16(D), pad16(DV), N - M, H // HK
+    kt, vt = tg.load(k[b, hk], (n, d)), tg.load(v[b, hk], (n, e))
+    dkt, dvt = tg.zeros((BN, d.size), A), tg.zeros((BN, e.size), A)
+    lo = 0 if right is None else max(n.start - off - right, 0)
+    hi = M if left is None else min(n.start + BN - off + left, M)
+    for h in tg.stream(hk * group, hk * group + group):
+        for m in tg.stream(lo, hi, BM, order="any", label="rows"):
+            qt, dot = tg.load(q[b, h], (m, d)), tg.load(do[b, h], (m, e))
+            ls, dl = tg.load(lse[b, h], (m,), pad=tg.inf), tg.load(delta[b, h], (m,))
+            bt = None if bias is None else tg.load(bias[b, h], (m, n)).to(A)
+            keep = visible(m, n, off, left, right)
+            if mask is not None:
+                keep = keep & tg.load(mask[b, h], (m, n))
+            p, ds = p_ds(qt, kt, vt, dot, ls, dl, bt, keep, scale, softcap)
+            dvt, dkt = tg.dot(p.to(T).T, dot, dvt), tg.dot(ds.to(T).T, qt, dkt)
+    tg.store(dk[b, hk], (n, d), (dkt * scale).to(T))
+    tg.store(dv[b, hk], (n, e), dvt.to(T))
+
+
+@tg.kernel
+def attention_dq(
+    q: Q,
+    k: K,
+    v: V,
+    do: O,
+    lse: L,
+    delta: L,
+    dq: Out[T, "B H M $D"],
+    scale: A,
+    left: Opt[index] = None,
+    right: Opt[index] = None,
+    softcap: Opt[A] = None,
+    bias: Bias = None,
+    mask: Mask = None,
+    *,
+    BM: tile = 128,
+    BN: tile = 64,
+):
+    """An instance owns BM queries of one head and streams the keys that they see."""
+    (B, H, M, D), (_, HK, N, DV) = q.shape, v.shape
+    m, h, b = tg.grid((M, BM), H, B, order="heavy_first")
+    d, e, off, hk = pad16(D), pad16(DV), N - M, h // (H // HK)
+    qt, dot, acc = tg.load(q[b, h], (m, d)), tg.load(do[b, h], (m, e)), tg.zeros((BM, d.size), A)
+    ls, dl = tg.load(lse[b, h], (m,), pad=tg.inf), tg.load(delta[b, h], (m,))
+    lo, hi = keys_of(m, off, N, left, right)
+    for n in tg.stream(lo, hi, BN, order="any", label="keys"):
+        kt, vt = tg.load(k[b, hk], (n, d)), tg.load(v[b, hk], (n, e))
+        bt = None if bias is None else tg.load(bias[b, h], (m, n)).to(A)
+        keep = visible(m, n, off, left, right)
+        if mask is not None:
+            keep = keep & tg.load(mask[b, h], (m, n))
+        _, ds = p_ds(qt, kt, vt, dot, ls, dl, bt, keep, scale, softcap)
+        acc = tg.dot(ds.to(T), kt, acc)
+    tg.store(dq[b, h], (m, d), (acc * scale).to(T))
+
+
 def tiles(queries: int, keys: int, width: int, causal: bool) -> tuple[int, int]:
     """BM and BN, from sizes alone: results must not depend on the number of threads.
 
@@ -109,6 +243,69 @@ def tiles(queries: int, keys: int, width: int, causal: bool) -> tuple[int, int]:
     while bn > 32 and 4 * (bn + bm) * width > 768 * 1024:
         bn //= 2
     return bm, bn
+
+
+def tiles_of_queries(m: int, n: int, d: int, dv: int, causal: bool) -> dict[str, int]:
+    """Tiles where an instance owns queries and streams keys."""
+    bm, bn = tiles(m, n, tg.round_up(d, 16) + tg.round_up(dv, 16), causal)
+    return {"BM": bm, "BN": bn}
+
+
+def tiles_of_keys(m: int, n: int, d: int, dv: int, causal: bool) -> dict[str, int]:
+    """Tiles where an instance owns keys and streams queries: two inputs and two accumulators, the same sizes."""
+    bn, bm = tiles(n, m, 2 * (tg.round_up(d, 16) + tg.round_up(dv, 16)), causal)
+    return {"BM": bm, "BN": bn}
+
+
+@tg.program(name="attention")
+def attention_program(
+    q: Any,
+    k: Any,
+    v: Any,
+    bias: Any = None,
+    mask: Any = None,
+    *,
+    scale: float,
+    left: int | None = None,
+    right: int | None = None,
+    softcap: float | None = None,
+) -> Any:
+    """o and lse. A bias is one of values, a mask one of truth values."""
+    o, lse = tg.empty_like(q, shape=(*q.shape[:3], v.shape[3])), tg.empty(q.shape[:3], A)
+    sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None
+    attention_fwd(q, k, v, o, scale, lse, left, right, softcap, bias, mask, **plan(tiles_of_queries, *sizes))
+    return o, lse, tg.save(q, k, v, bias, mask, o, lse)
+
+
+@attention_program.backward
+def _(
+    saved: Any,
+    do: Any,
+    dlse: Any = None,
+    *,
+    scale: float,
+    left: int | None,
+    right: int | None,
+    softcap: float | None,
+    needs: tuple[bool, ...],
+) -> Any:
+    """dq, dk and dv; the bias is read again, and has no gradient."""
+    q, k, v, bias, mask, o, lse = saved
+    delta = tg.empty_like(lse)
+    row_dot(o, do, delta, dlse)
+    sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None
+    args = scale, left, right, softcap, bias, mask
+    dq = dk = dv = None
+    if needs[1] or needs[2]:
+        dk, dv = tg.empty_like(k), tg.empty_like(v)
+        attention_dkdv(q, k, v, do, lse, delta, dk, dv, *args, **plan(tiles_of_keys, *sizes))
+    if needs[0]:
+        dq = tg.empty_like(q)
+        attention_dq(q, k, v, do, lse, delta, dq, *args, **plan(tiles_of_queries, *sizes))
+    return dq, dk, dv
+
+
+OPERATOR = Operator(attention_program, results=2)
 
 
 def attention(
@@ -141,7 +338,7 @@ def attention(
         o [batch, heads, queries, value_dim] of q's dtype and kind; with `return_lse` the pair (o, lse).
 
     Raises:
-        LaunchError: arguments that do not fit, by name; a tensor that requires grad.
+        LaunchError: arguments that do not fit, by name; a bias that requires grad.
 
     >>> import numpy as np
     >>> q = np.zeros((1, 1, 2, 4), np.float32)
@@ -152,7 +349,7 @@ def attention(
     """
     name = "attention"
     axes = "[batch, heads, seq, head_dim]"
-    x, y, z = (floating(name, n, a, axes, 4) for n, a in (("q", q), ("k", k), ("v", v)))
+    x, y, z = (floating(name, n, a, axes, 4, graph=True) for n, a in (("q", q), ("k", k), ("v", v)))
     same(name, ("q", x), ("k", y), ("v", z))
     (B, H, M, D), HK, N, DV = x.shape, y.shape[1], y.shape[2], z.shape[3]
     for n, got, want in (("k", y.shape, (B, HK, N, D)), ("v", z.shape, (B, HK, N, DV))):
@@ -165,14 +362,20 @@ def attention(
     left, right = _window(causal, window, M + N)
     if softcap is not None and not softcap > 0:
         raise LaunchError(f"{name}: 'softcap' is {softcap}, expected a positive number")
-    acc = dtypes.acc_of(x.dtype)
-    masks: dict[str, Any] = {} if bias is None else {_bias(bias, x, (B, H, M, N)): bias}
+    scale = float(D**-0.5 if scale is None else scale)
+    given = None if bias is None else _bias(bias, x, (B, H, M, N))
+    kind = "mask" if given is not None and given.dtype is dtypes.i1 else "bias"
+    masks: dict[str, Any] = {} if bias is None else {kind: bias}
+    if x.framework == "torch" and in_graph(x, y, z, given):
+        if DV == 0:
+            raise LaunchError(f"{name}: 'v' has value_dim 0, which has no gradient")
+        o, lse = OPERATOR(q, k, v, **masks, scale=scale, left=left, right=right, softcap=softcap)
+        return (o, lse) if return_lse else o
     o = empty(x, (B, H, M, DV), x.dtype)
-    lse = empty(x, (B, H, M), acc) if return_lse else None
+    lse = empty(x, (B, H, M), dtypes.acc_of(x.dtype)) if return_lse else None
     if B * H * M * DV:
-        bm, bn = tiles(M, N, tg.round_up(D, 16) + tg.round_up(DV, 16), left is not None or right is not None)
-        scale = float(D**-0.5 if scale is None else scale)
-        attention_fwd(q, k, v, o, scale, lse, left, right, softcap, **masks, BM=bm, BN=bn)
+        sizes = tiles_of_queries(M, N, D, DV, left is not None or right is not None)
+        attention_fwd(q, k, v, o, scale, lse, left, right, softcap, **masks, **sizes)
     return (o, lse) if return_lse else o
 
 
@@ -192,9 +395,14 @@ def _window(causal: bool, window: Any, far: int) -> tuple[int | None, int | None
     return left, right
 
 
-def _bias(bias: Any, q: Any, shape: tuple[int, int, int, int]) -> str:
-    """Whether a bias is one or a mask; refused where it does not fit."""
-    array = argument("attention", "bias", bias)
+def _bias(bias: Any, q: Argument, shape: tuple[int, int, int, int]) -> Argument:
+    """A bias or a mask; refused where it does not fit."""
+    array = argument("attention", "bias", bias, graph=True)
+    if array.graph and bias.requires_grad:
+        raise LaunchError(
+            "attention: 'bias' requires grad, and attention has no gradient for a bias: call it under "
+            "torch.no_grad(), or pass bias.detach()"
+        )
     if array.framework != q.framework:
         raise LaunchError(f"attention: 'bias' is a {array.framework} array, 'q' a {q.framework} one")
     if array.dtype not in (dtypes.i1, q.dtype, dtypes.f32):
@@ -203,4 +411,4 @@ def _bias(bias: Any, q: Any, shape: tuple[int, int, int, int]) -> str:
         raise LaunchError(
             f"attention: 'bias' has shape {list(array.shape)}, expected {list(shape)} or 1 along any axis"
         )
-    return "mask" if array.dtype is dtypes.i1 else "bias"
+    return array
