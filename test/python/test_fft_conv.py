@@ -10,16 +10,22 @@ the rounding of the result alone is a good part of what is allowed.
 from __future__ import annotations
 
 import functools
+import math
+import re
 import secrets
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
+import tegula as tg
 from operators import DTYPES, call, covering, numpy_of, torch_of
 from tegula import ops
 from tegula.errors import LaunchError
-from tegula.ops.fft_conv import fft_conv_plan
+from tegula.ops.fft_conv import fft_conv_plan, fft_conv_step
+from tegula.ops.fft_conv.factors import Layout, layout
+from tegula.ops.fft_conv.launch import Gates, convolve, filter_grads, spectra
+from tegula.ops.fft_conv.transform import Transform
 from tegula.testing import oracles
 
 GATES = {"f64": 1e-13, "f32": 1e-6, "f16": 2e-3, "bf16": 1e-2}
@@ -125,6 +131,190 @@ def test_a_plan_is_reused(mode: str) -> None:
         agree(call(ops.fft_conv, u, plan, mode=mode), oracles.fft_conv(u, k, mode=mode), 1e-6)
 
 
+# ---- every way to lay a convolution out, whatever the sizes at which it pays
+
+
+PLAIN, TWISTED = Transform((4, 16), (False, False), False), Transform((4, 2, 16), (False, True, False), True)
+LAYOUTS: list[tuple[Layout, str, int, int]] = [
+    (Layout(TWISTED, twisted=True), "causal", 120, 128),
+    (Layout(TWISTED, twisted=True), "bidirectional", 128, 128),
+    (Layout(TWISTED, twisted=True, blocks=True), "causal", 300, 128),
+    (Layout(TWISTED, twisted=True, blocks=True), "causal", 256, 50),
+    (Layout(PLAIN), "circular", 64, 64),
+    (Layout(PLAIN, wrap=True), "circular", 31, 20),
+    (Layout(PLAIN, outer=8), "circular", 512, 300),
+    (Layout(PLAIN, outer=8, wrap=True), "circular", 251, 100),
+    (Layout(PLAIN, outer=8, twisted=True), "causal", 500, 300),
+    (Layout(PLAIN, outer=6, twisted=True), "bidirectional", 384, 384),
+]
+
+
+@pytest.mark.parametrize(("how", "mode", "L", "K"), LAYOUTS)
+def test_every_layout_and_its_derivatives(how: Layout, mode: str, L: int, K: int) -> None:
+    rng = generator()
+    B, C = 3, 2
+
+    def make(shape: Any, dtype: Any) -> Any:
+        return np.full(shape, np.nan)
+
+    def taps(k: Any) -> Any:
+        return (k[0], k[1]) if mode == "bidirectional" else (k, None)
+
+    u, v, dy, pre, post = rng.standard_normal((5, B, C, L))
+    k, q = rng.standard_normal((2, 2, C, K) if mode == "bidirectional" else (2, C, K)) / K**0.5
+    gates = Gates(pre, post, rng.standard_normal(C))
+    named = {"pre_gate": pre, "post_gate": post, "mode": mode}
+    y, du, dk = np.full_like(u, np.nan), np.full_like(u, np.nan), np.full_like(k, np.nan)
+    spectrum = spectra(make, how, *taps(k), tg.f64)
+    convolve(make, how, u, spectrum, y, gates, tg.f64)
+    agree(y, oracles.fft_conv(u, k, skip=gates.skip, **named), 1e-13)
+    # Linear in u and in k: <dy, op(v)> is what the gradients are for.
+    convolve(make, how, dy, spectrum, du, Gates(post, pre, gates.skip), tg.f64, adjoint=True)
+    want = np.vdot(dy, oracles.fft_conv(v, k, skip=gates.skip, **named))
+    np.testing.assert_allclose(np.vdot(du, v), want, rtol=0, atol=1e-11)
+    filter_grads(make, how, u, dy, *taps(dk), gates, tg.f64)
+    want = np.vdot(dy, oracles.fft_conv(u, q, **named))
+    np.testing.assert_allclose(np.vdot(dk, q), want, rtol=0, atol=1e-11)
+
+
+def test_layouts_by_size() -> None:
+    assert layout("causal", 1024, 1024) == layout("bidirectional", 1024, 1024)
+    assert layout("causal", 100_000, 300).blocks
+    assert layout("causal", 32 * 1024, 32 * 1024).outer == 1
+    assert layout("causal", 4 * 2**20, 4 * 2**20).outer == 128
+    assert layout("circular", 4096, 4096) == Layout(layout("circular", 4096, 1).transform)
+    assert layout("circular", 4099, 1).wrap  # a prime
+    assert layout("causal", 5 * 2**20, 5 * 2**20) is None
+    for length in (1, 2, 31, 64, 65, 100, 1000, 4096, 5000, 32768):
+        for mode in ("causal", "circular"):
+            found = layout(mode, length, length)
+            assert found.size >= length
+            assert found.size <= (2 if found.wrap else 1) * length * 1.35 + 16
+
+
+# ---- streams, bands
+
+
+@pytest.mark.parametrize("parts", [[300], [128, 128], [1, 127, 128, 5], [200, 0, 77]])
+def test_a_signal_in_parts_is_the_signal(parts: list[int]) -> None:
+    rng = generator()
+    B, C, L = 2, 3, sum(parts)
+    u, pre, post = rng.standard_normal((3, B, C, L)).astype(np.float32)
+    k, skip = (rng.standard_normal((C, 100)) / 10).astype(np.float32), rng.standard_normal(C).astype(np.float32)
+    plan, state, done = fft_conv_plan(k, 128), None, 0
+    out: list[Any] = []
+    for n in parts:
+        at = slice(done, done + n)
+        y, state = fft_conv_step(u[..., at], plan, state, pre_gate=pre[..., at], post_gate=post[..., at], skip=skip)
+        out.append(y)
+        done += n
+    agree(np.concatenate(out, axis=2), oracles.fft_conv(u, k, pre_gate=pre, post_gate=post, skip=skip), 1e-6)
+
+
+def test_a_long_signal_goes_through_in_blocks() -> None:
+    rng = generator()
+    u, k = rng.standard_normal((1, 2, 40_000)), rng.standard_normal((2, 200)) / 14
+    plan = fft_conv_plan(k.astype(np.float32), 40_000)
+    assert plan.layout.blocks
+    want = np.fft.irfft(np.fft.rfft(u, 41_000) * np.fft.rfft(k, 41_000), 41_000)[..., :40_000]
+    agree(call(ops.fft_conv, u.astype(np.float32), plan), want, 1e-6)
+
+
+def sums(plan: Any, shape: tuple[int, int, int]) -> int:
+    """Multiply-adds of the dot products in the scheduled program of a plan's kernel."""
+    from tegula.ops.fft_conv.kernels import conv_kernel
+
+    signal, spectrum = tg.Spec(shape, tg.f32), tg.Spec(plan.re.shape, tg.f32)
+    rows = plan.layout.rows(shape[2])
+    text = conv_kernel.ir("sched", signal, spectrum, spectrum, signal, t=plan.layout.transform, rows=rows)
+    total = 0
+    for line in text.splitlines():
+        if "sched.mma" in line:
+            sizes = [[int(n) for n in s.split("x")[:-1]] for s in re.findall(r"<((?:\d+x)+[a-z]+\d+)", line)]
+            (a, b), width = sizes[:2], sizes[1][-1]
+            total += math.prod(a) * width * (1 if len(b) < 3 or len(a) > 2 else b[0])
+    assert total > 0
+    return total
+
+
+@pytest.mark.parametrize("mode", ["causal", "circular", "bidirectional"])
+@pytest.mark.parametrize("band", [(0.0, 0.1), (0.2, 0.3), (0.0, 0.5)])
+def test_a_band_of_frequencies(mode: str, band: tuple[float, float]) -> None:
+    rng = generator()
+    L, C = 512, 2
+    u = rng.standard_normal((3, C, L)).astype(np.float32)
+    k = (rng.standard_normal((2, C, 60) if mode == "bidirectional" else (C, 60)) / 8).astype(np.float32)
+    plan = fft_conv_plan(k, L, mode, band=band)
+    N = plan.size
+    taps = np.zeros((C, N))
+    taps[:, :60] = k[0] if mode == "bidirectional" else k
+    if mode == "bidirectional":
+        taps[:, N - 60 :] += k[1, :, ::-1]
+    frequencies = np.arange(N // 2 + 1) / N
+    inside = (frequencies >= band[0]) & (frequencies <= band[1])
+    want = np.fft.irfft(np.fft.rfft(u.astype(float), N) * np.fft.rfft(taps) * inside, N)[..., :L]
+    agree(call(ops.fft_conv, u, plan, mode=mode), want, 1e-6)
+
+
+def test_a_band_skips_blocks() -> None:
+    k = np.ones((2, 100), np.float32)
+    whole, part = (fft_conv_plan(k, 1024, "circular", band=band) for band in ((0.0, 0.5), (0.0, 0.1)))
+    assert part.layout.transform.bins < 0.4 * whole.layout.transform.bins
+    assert sums(part, (4, 2, 1024)) < 0.8 * sums(whole, (4, 2, 1024))
+
+
+def test_a_partial_filter_takes_a_smaller_transform() -> None:
+    # Taps are few: the signal goes through in blocks, and each block's sums are fewer.
+    few, many = (fft_conv_plan(np.ones((2, n), np.float32), 8192) for n in (64, 8192))
+    assert few.size * 8 <= many.size
+
+
+# ---- derivatives
+
+
+def test_gradients() -> None:
+    import torch
+
+    torch.manual_seed(secrets.randbits(31))
+    for mode, (L, K) in (("causal", (9, 5)), ("causal", (20, 25)), ("circular", (8, 8)), ("bidirectional", (11, 4))):
+        u, pre, post = (torch.randn(3, 2, L, dtype=torch.float64, requires_grad=True) for _ in range(3))
+        shape = (2, 2, K) if mode == "bidirectional" else (2, K)
+        k = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        skip = torch.randn(2, dtype=torch.float64, requires_grad=True)
+
+        def op(u: Any, k: Any, pre: Any, post: Any, skip: Any, mode: str = mode) -> Any:
+            return ops.fft_conv(u, k, pre_gate=pre, post_gate=post, skip=skip, mode=mode)
+
+        assert torch.autograd.gradcheck(op, (u, k, pre, post, skip))
+        plan = fft_conv_plan(k.detach(), L, mode)
+        assert torch.autograd.gradcheck(lambda u, p=plan, m=mode: ops.fft_conv(u, p, mode=m), (u,))
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+def test_gradients_are_as_exact_as_results(dtype: str) -> None:
+
+    rng = generator()
+    u, dy = (rng.standard_normal((3, 2, 200)).astype(DTYPES[dtype]) for _ in range(2))
+    k = (rng.standard_normal((2, 90)) / 9).astype(np.float32)
+    x, f = torch_of(u).requires_grad_(), torch_of(k).requires_grad_()
+    ops.fft_conv(x, f).backward(torch_of(dy))
+    # The transposed filter is the filter, backwards in time.
+    agree(x.grad, oracles.fft_conv(dy[..., ::-1], k)[..., ::-1], GATES[dtype])
+    want = np.stack(
+        [np.sum(dy[..., s:].astype(float) * u[..., : 200 - s].astype(float), axis=(0, 2)) for s in range(90)]
+    )
+    agree(f.grad, want.T, GATES["f32"])
+
+
+def test_operator_of_pytorch() -> None:
+    import torch
+    from tegula.ops.fft_conv.plan import OPERATOR
+
+    u, k = torch.randn(2, 3, 16, requires_grad=True), torch.randn(3, 7, requires_grad=True)
+    skip = torch.randn(3, requires_grad=True)
+    torch.library.opcheck(OPERATOR.overload, (u, k, None, None, None, None, skip), {"mode": "causal", "taps": 7})
+
+
 @pytest.mark.parametrize("shape", [(0, 2, 5), (2, 0, 5), (2, 3, 0)])
 def test_empty(shape: tuple[int, int, int]) -> None:
     y = call(ops.fft_conv, np.ones(shape, np.float32), np.ones((shape[1], 4), np.float32))
@@ -170,6 +360,7 @@ def refused() -> list[tuple[dict[str, Any], str]]:
         (but(k=fft_conv_plan(k.astype(np.float64), 8)), "'k' is a plan in f64, 'u' holds f32"),
         (but(pre_gate=u[:1]), r"'pre_gate' has shape \[1, 3, 8\], expected \[2, 3, 8\]"),
         (but(post_gate=u.astype(np.float16)), "'post_gate' holds f16, 'u' holds f32"),
+        (but(k=torch_of(k).requires_grad_(), u=torch_of(u), pre_gate=u), "'pre_gate' is a numpy array"),
         (but(skip=np.zeros(2, np.float32)), r"'skip' has shape \[2\], expected \[3\]"),
     ]
 
@@ -179,3 +370,20 @@ def test_arguments_that_do_not_fit(number: int) -> None:
     named, text = refused()[number]
     with pytest.raises(LaunchError, match=text):
         call(ops.fft_conv, **named)
+
+
+def test_plans_and_steps_that_do_not_fit() -> None:
+    k = np.zeros((3, 5), np.float32)
+    with pytest.raises(LaunchError, match="fft_conv_plan: 'L' is -1, expected a length"):
+        fft_conv_plan(k, -1)
+    with pytest.raises(LaunchError, match=r"'band' is \(0.3, 0.2\), expected frequencies 0 <= low < high <= 0.5"):
+        fft_conv_plan(k, 8, band=(0.3, 0.2))
+    with pytest.raises(LaunchError, match="with 'band', signals of 40000 are longer than the largest transform"):
+        fft_conv_plan(k, 40_000, band=(0.1, 0.2))
+    with pytest.raises(LaunchError, match="signals of 9000000 are longer than the largest transform"):
+        fft_conv_plan(np.zeros((1, 9_000_000), np.float32), 9_000_000)
+    u = np.zeros((2, 3, 8), np.float32)
+    with pytest.raises(LaunchError, match=r"'state' is \[2, 3, 8\] of f64, expected \[2, 3, 8\] of f32"):
+        fft_conv_step(u, fft_conv_plan(k, 8), np.zeros((2, 3, 8)))
+    with pytest.raises(LaunchError, match="'plan' is of 13 points in several kernels or has a band"):
+        fft_conv_step(u, fft_conv_plan(k, 8, band=(0.1, 0.2)))

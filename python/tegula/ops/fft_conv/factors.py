@@ -9,6 +9,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from tegula.ops.fft_conv.transform import BUTTERFLIES, Transform
 
@@ -18,6 +19,8 @@ MIDDLE = (2, 4, 8, 16)
 FIRST = 64
 ON_CHIP = 32 * 1024
 """Points that one kernel transforms; beyond, the first factor is split off into kernels of its own."""
+OUTER = 128
+SMALLEST_BLOCK = 512
 
 
 def cost(t: Transform, rows: int) -> float:
@@ -33,7 +36,7 @@ def cost(t: Transform, rows: int) -> float:
     total += 60.0 if t.butterflies[0] else (4 if t.twisted else 8) * first * used
     for n, butterflies in zip(middle[:-1], t.butterflies[1:-1], strict=True):
         total += 60.0 if butterflies else 8 * n + 50
-    total += 8 * math.ceil(middle[-1] / LANES) * LANES
+    total += 8 * math.ceil(middle[-1] / LANES) * LANES * len(t.kept[-1]) / middle[-1]
     return t.size * total / (1 if t.twisted else 2)
 
 
@@ -59,11 +62,83 @@ def rows_of(t: Transform, length: int) -> int:
     return max(1, min(t.factors[0], -(-length // (t.size // t.factors[0]))))
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How signals of one length are convolved."""
+
+    transform: Transform  # the part on chip
+    outer: int = 1  # the factor that kernels of their own transform, around the part on chip
+    twisted: bool = False  # of the whole
+    wrap: bool = False  # a period is repeated, and the linear convolution's second period kept
+    blocks: bool = False  # overlap and add
+
+    @property
+    def size(self) -> int:
+        """Points of the whole transform."""
+        return self.outer * self.transform.size
+
+    def rows(self, length: int) -> int:
+        """How many rows of the first factor hold `length` points."""
+        width = self.transform.width if self.outer == 1 else self.transform.size
+        return max(1, min(self.size // width, -(-length // width)))
+
+
 @functools.lru_cache(maxsize=1024)  # a pure function of sizes
-def choose(points: int, length: int, twisted: bool, exact: bool = False) -> Transform | None:
+def choose(
+    points: int, length: int, twisted: bool, exact: bool = False, band: tuple[float, float] | None = None
+) -> Transform | None:
     """The cheapest transform of `points` points (or more) for signals of `length`; None if there is none."""
+    found = (t for t in candidates(points, twisted, exact) if t.size <= ON_CHIP)
     return min(
-        (t for t in candidates(points, twisted, exact) if t.size <= ON_CHIP),
+        found if band is None else (t.banded(*band) for t in found),
         key=lambda t: cost(t, rows_of(t, length)),
         default=None,
     )
+
+
+def split(points: int, twisted: bool, exact: bool) -> Layout | None:
+    """The same beyond what fits on chip: an outer factor of at most OUTER, and the rest."""
+    for outer in range(-(-points // ON_CHIP), OUTER + 1):
+        if exact and points % outer:
+            continue
+        inner = choose(-(-points // outer), -(-points // outer), False, exact)
+        if inner is not None:
+            return Layout(inner, outer, twisted)
+    return None
+
+
+@functools.lru_cache(maxsize=1024)  # a pure function of sizes
+def layout(mode: str, length: int, taps: int, band: tuple[float, float] | None = None) -> Layout | None:
+    """The cheapest way to convolve signals of `length` with `taps` taps; None beyond the largest transform.
+
+    A band of frequencies belongs to a cyclic transform: signals get as many zeros behind them as taps reach.
+    """
+    if band is not None:
+        exact = mode == "circular"
+        t = choose(length if exact else length + taps, length, False, exact=exact, band=band)
+        return None if t is None else Layout(t)
+    if mode == "circular":
+        t = choose(length, length, False, exact=True)
+        if t is not None:
+            return Layout(t)
+        t = choose(2 * length, 2 * length, False)
+        if t is not None:
+            return Layout(t, wrap=True)
+        found = split(length, False, exact=True)
+        if found is None:
+            found = split(2 * length, False, exact=False)
+            found = found and replace(found, wrap=True)
+        return found
+    points = max(length, taps)
+    whole = choose(points, length, True)
+    found = None if whole is None else Layout(whole, twisted=True)
+    if mode == "causal":  # or blocks, not shorter than the filter
+        best = math.inf if whole is None else cost(whole, rows_of(whole, length))
+        size = max(taps, SMALLEST_BLOCK)
+        while size <= ON_CHIP and size < length:
+            t = choose(size, size, True)
+            if t is not None and cost(t, t.factors[0]) * -(-length // t.size) < best:
+                best = cost(t, t.factors[0]) * -(-length // t.size)
+                found = Layout(t, twisted=True, blocks=True)
+            size *= 2
+    return found or split(points, True, exact=False)

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import cmath
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class Transform:
     butterflies: tuple[bool, ...]
     twisted: bool
     keep: tuple[tuple[int, ...], ...] = ()  # by factor, the digits that are computed; () is all of them
-    outer: int = 1  # this transform's place in a larger one: the factor that was split off before
+    band: tuple[float, float] | None = None  # of the frequencies, in cycles per point, beyond which spectra are zero
 
     @property
     def size(self) -> int:
@@ -64,6 +64,24 @@ class Transform:
         """Points of a spectrum."""
         return math.prod(len(d) for d in self.kept)
 
+    @property
+    def width(self) -> int:
+        """Points of a row of the first factor."""
+        return self.size // self.factors[0]
+
+    def banded(self, low: float, high: float) -> Transform:
+        """The same, without the digits that no frequency of a band has."""
+        inside = np.flatnonzero(_within(np.arange(self.size), self.size, low, high))
+        keep: list[tuple[int, ...]] = []
+        for n in self.factors:
+            keep.append(tuple(int(d) for d in np.unique(inside % n)))
+            inside = inside // n
+        return replace(self, keep=tuple(keep), band=(low, high))
+
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Which positions of a spectrum lie in the band."""
+        return None if self.band is None else _within(self.frequencies(), self.size, *self.band)
+
     def frequencies(self) -> NDArray[np.int64]:
         """The frequency at each position of a spectrum."""
         found, step = np.zeros(1, np.int64), 1
@@ -71,6 +89,12 @@ class Transform:
             found = (found[:, None] + step * np.array(digits)[None, :]).reshape(-1)
             step *= n
         return found
+
+
+def _within(bins: NDArray[np.int64], size: int, low: float, high: float) -> NDArray[np.bool_]:
+    """Whether the frequencies of bins lie in a band, in cycles per point from 0 to 0.5, or mirror it."""
+    folded = np.minimum(bins, size - bins) / size  # of integers: a bin and its mirror image give the same number
+    return (folded >= low) & (folded <= high)
 
 
 def root(exponent: Any) -> Waves:
@@ -198,6 +222,11 @@ def joined(rows: list[Complex]) -> Complex:
     """Tiles [R, 1, w] below each other: [R, n, w]."""
     re, im = zip(*(z.parts for z in rows), strict=True)
     return Complex(tg.concat(re, axis=1), tg.concat(im, axis=1))
+
+
+def step_ahead(t: Transform) -> Complex:
+    """What one step ahead in time is worth at each position of a spectrum, [1, bins]."""
+    return constants(root(-(t.frequencies() - (0.25 if t.twisted else 0.0)) / t.size)[None])
 
 
 # ---- transforms
