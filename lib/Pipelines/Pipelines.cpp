@@ -79,9 +79,12 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target
   SetExpPolicyPassOptions exponentials;
   exponentials.policy = symbolizeExpPolicy(options.expPolicy).value_or(ExpPolicy::poly);
   pm.addPass(createSetExpPolicyPass(exponentials));
+  pm.addPass(createSetAssociationPass());
   pm.addPass(createTegulaDecomposePass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  // Parts of structured ops may be invariant where the whole is not.
+  pm.addPass(createHoistLoadsPass());
   SchedPlanPassOptions plan;
   plan.target = target.level;
   plan.print = options.printSchedule;

@@ -28,6 +28,7 @@ static StringRef getKindName(Operation *op) {
       .Case([](StoreOp) { return "store"; })
       .Case([](GatherOp) { return "gather"; })
       .Case([](ScatterOp) { return "scatter"; })
+      .Case([](ReduceStoreOp) { return "reduce_store"; })
       .Case([](SegmentSumOp) { return "segment_sum"; })
       .Case([](DotOp) { return "dot"; })
       .Case([](Exp2Op) { return "exp"; })
@@ -83,7 +84,7 @@ static ScheduleAttr plan(StreamOp stream, const TargetInfo &target) {
     } else if (isa<DotOp>(anchor.op)) {
       flush();
       addRow(anchor.label, ScheduleFlag::panel, target.getRegisterBlock().rows);
-    } else if (isa<StoreOp, GatherOp, ScatterOp, SegmentSumOp>(anchor.op)) {
+    } else if (isa<StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp>(anchor.op)) {
       flush();
       addRow(anchor.label, std::nullopt, 0);
     } else {

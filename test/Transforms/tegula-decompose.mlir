@@ -118,3 +118,34 @@ func.func @segments(%ends: tensor<3xi32>, %e: index) -> tensor<8xi32> {
   %0 = tegula.segment_ids %ends, %e : tensor<3xi32> -> tensor<8xi32>
   return %0 : tensor<8xi32>
 }
+
+// Two products; the value in the middle is rounded to the operands' type.
+// CHECK-LABEL: @low_rank
+// CHECK-SAME:    %[[X:.*]]: tensor<64x32xbf16>, %[[U:.*]]: tensor<8x32xbf16>, %[[V:.*]]: tensor<8x48xbf16>
+// CHECK: %[[M:.*]] = tegula.dot %[[X]], trans %[[U]] label "y.mid" : tensor<64x32xbf16>, tensor<8x32xbf16> -> tensor<64x8xf32>
+// CHECK: %[[N:.*]] = arith.truncf %[[M]] : tensor<64x8xf32> to tensor<64x8xbf16>
+// CHECK: tegula.dot %[[N]], %[[V]] label "y.out" : tensor<64x8xbf16>, tensor<8x48xbf16> -> tensor<64x48xf32>
+// CHECK: %[[M:.*]] = tegula.dot trans %[[U]], %[[V]] : tensor<8x32xbf16>, tensor<8x48xbf16> -> tensor<32x48xf32>
+// CHECK: %[[N:.*]] = arith.truncf %[[M]]
+// CHECK: tegula.dot %[[X]], %[[N]] : tensor<64x32xbf16>, tensor<32x48xbf16> -> tensor<64x48xf32>
+func.func @low_rank(%x: tensor<64x32xbf16>, %u: tensor<8x32xbf16>, %v: tensor<8x48xbf16>) -> (tensor<64x48xf32>, tensor<64x48xf32>) {
+  %0 = tegula.low_rank_dot %x, trans %u, %v label "y" : tensor<64x32xbf16>, tensor<8x32xbf16>, tensor<8x48xbf16> -> tensor<64x48xf32>
+  %1 = tegula.low_rank_dot %x, trans %u, %v association right : tensor<64x32xbf16>, tensor<8x32xbf16>, tensor<8x48xbf16> -> tensor<64x48xf32>
+  return %0, %1 : tensor<64x48xf32>, tensor<64x48xf32>
+}
+
+// A real signal of two stages: two products, twiddles, four products. Rows that are
+// zero, and frequencies that are not kept, are no part of any.
+// CHECK-LABEL: @real
+// CHECK-DAG: %[[X:.*]] = tegula.reshape %{{.*}} : tensor<3x8xbf16> -> tensor<3x2x4xbf16>
+// CHECK: tegula.dot %{{.*}}, %[[X]] label "f.stage0" : tensor<1x4x2xbf16>, tensor<3x2x4xbf16> -> tensor<3x4x4xf32>
+// CHECK: tegula.dot %{{.*}}, %[[X]] : tensor<1x4x2xbf16>, tensor<3x2x4xbf16> -> tensor<3x4x4xf32>
+// CHECK-COUNT-4: arith.mulf
+// CHECK-COUNT-2: arith.truncf
+// CHECK: tegula.dot %{{.*}}, %{{.*}} label "f.stage1" : tensor<12x4xbf16>, tensor<4x3xbf16> -> tensor<12x3xf32>
+// CHECK-COUNT-3: tegula.dot
+// CHECK-NOT: tegula.dot
+func.func @real(%x: tensor<3x8xbf16>) -> (tensor<3x12xf32>, tensor<3x12xf32>) {
+  %0, %1 = tegula.butterfly %x dft [4, 4] rows 2 keep [4, 3] label "f" : tensor<3x8xbf16> -> tensor<3x12xf32>
+  return %0, %1 : tensor<3x12xf32>, tensor<3x12xf32>
+}

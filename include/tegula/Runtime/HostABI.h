@@ -14,7 +14,8 @@
 //
 // `bind` is the launch part. It returns 0, or the number (from 1) of the first
 // `tegula.require` that does not hold; on 0 it has written one instance count
-// per grid axis, ceil(extent / step). It reads sizes, strides and scalars, never
+// per grid axis, ceil(extent / step). A kernel whose instances must run in order
+// says that it has one instance, or none; that one runs them all. It reads sizes, strides and scalars, never
 // memory behind a view.
 //
 // `run` runs the instances `first`, `first` + 1, ... `last` - 1 of the grid, which
@@ -22,7 +23,8 @@
 // the counts. It returns 0, or the number (from 1) of the first `tegula.check`
 // that failed: that instance stopped there and those after it did not run.
 // Instances are independent, so any split of the line over any number of
-// workers gives the same bytes.
+// workers gives the same bytes (but for the sums of floats of an atomic
+// `tegula.reduce_store`).
 //
 // `args`, the argument block, is a line of 8-byte words, the arguments in order:
 //

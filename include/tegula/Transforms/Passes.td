@@ -111,6 +111,27 @@ def HoistLoadsPass : Pass<"tegula-hoist-loads"> {
   }];
 }
 
+def SetAssociationPass : Pass<"tegula-set-association"> {
+  let summary = "decides which product of three tiles is formed first";
+  let description = [{
+    A `tegula.low_rank_dot` without an `association` gets the one that costs less.
+    The cost of a product is its number of multiplications, on the level of
+    streams where it ends up: a product of tiles from outside a stream leaves it,
+    and what is done once before a stream is free beside what every trip does. So
+    the number on the innermost level decides, then that of the next one.
+
+    ```
+    stream { %k = load ; %y = low_rank_dot %q, %f, trans %k }
+    ->
+    stream { %k = load ; %y = low_rank_dot %q, %f, trans %k association left }
+    // tegula-decompose: %m = dot %q, %f ; %y = dot %m, trans %k; %m leaves the stream
+    ```
+
+    **Requires** that what is invariant has left its streams (`tegula-hoist-loads`).
+    **Guarantees** every `low_rank_dot` has an association. **Fails when** nothing.
+  }];
+}
+
 def SetExpPolicyPass : Pass<"tegula-set-exp-policy"> {
   let summary = "decides which unit computes exponentials";
   let description = [{

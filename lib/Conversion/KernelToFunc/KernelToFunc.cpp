@@ -76,6 +76,9 @@ private:
   void mapArguments(Value argumentBlock, IRMapping &mapping, ArrayRef<Operation *> users);
   SmallVector<Operation *> launchSlice(ArrayRef<Value> roots);
   SmallVector<Value> buildCounts(const IRMapping &mapping);
+  bool isSequential() { return grid.getOrder() == GridOrder::sequential; }
+  Value buildTotal(ArrayRef<Value> counts);
+  SmallVector<Value> buildLine(ArrayRef<Value> counts);
   SmallVector<Value> buildIds(Value position, ArrayRef<Value> counts);
   void buildBind();
   void buildRun();
@@ -173,6 +176,24 @@ SmallVector<Value> KernelOutliner::buildCounts(const IRMapping &mapping) {
   return counts;
 }
 
+Value KernelOutliner::buildTotal(ArrayRef<Value> counts) {
+  Value total = counts.front();
+  for (Value count : counts.drop_front())
+    total = arith::MulIOp::create(builder, loc, total, count);
+  return total;
+}
+
+/// The counts that a launcher sees. Instances that must run in order are one for it,
+/// which runs them all; nothing is left for it to split.
+SmallVector<Value> KernelOutliner::buildLine(ArrayRef<Value> counts) {
+  SmallVector<Value> line(counts);
+  if (!isSequential())
+    return line;
+  line.assign(counts.size(), constant(1));
+  line.front() = arith::MinSIOp::create(builder, loc, buildTotal(counts), constant(1));
+  return line;
+}
+
 /// func @f.bind(%args, %counts): the conditions in order, each with its exit,
 /// then the counts.
 void KernelOutliner::buildBind() {
@@ -217,7 +238,7 @@ void KernelOutliner::buildBind() {
                              exit, ValueRange{number});
     builder.setInsertionPointToEnd(next);
   }
-  for (auto [i, count] : llvm::enumerate(buildCounts(mapping))) {
+  for (auto [i, count] : llvm::enumerate(buildLine(buildCounts(mapping)))) {
     Value address =
         LLVM::GEPOp::create(builder, loc, pointer, builder.getI64Type(), entry->getArgument(1),
                             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(i)});
@@ -241,12 +262,8 @@ SmallVector<Value> KernelOutliner::buildIds(Value position, ArrayRef<Value> coun
   auto sub = [&](Value a, Value b) -> Value { return arith::SubIOp::create(builder, loc, a, b); };
   auto add = [&](Value a, Value b) -> Value { return arith::AddIOp::create(builder, loc, a, b); };
 
-  if (grid.getOrder() == GridOrder::heavy_first) {
-    Value total = counts.front();
-    for (Value count : counts.drop_front())
-      total = mul(total, count);
-    position = sub(sub(total, constant(1)), position);
-  }
+  if (grid.getOrder() == GridOrder::heavy_first)
+    position = sub(sub(buildTotal(counts), constant(1)), position);
   SmallVector<Value> ids(counts.size());
   size_t axes = counts.size();
   if (grid.getOrder() == GridOrder::grouped && axes >= 2) {
@@ -294,12 +311,19 @@ void KernelOutliner::buildRun() {
   Block *body = builder.createBlock(&region, region.end());
   Block *exit = builder.createBlock(&region, region.end(), {i32}, {loc});
   builder.setInsertionPointToEnd(entry);
-  cf::BranchOp::create(builder, loc, head, entry->getArgument(2));
+  Value first = entry->getArgument(2), end = entry->getArgument(3);
+  if (isSequential()) {
+    // The launcher's only instance is the whole line.
+    Value total = buildTotal(counts);
+    first = arith::MulIOp::create(builder, loc, first, total);
+    end = arith::MulIOp::create(builder, loc, end, total);
+  }
+  cf::BranchOp::create(builder, loc, head, first);
 
   builder.setInsertionPointToEnd(head);
   Value position = head->getArgument(0);
   Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, position,
-                                     entry->getArgument(3));
+                                     end);
   cf::CondBranchOp::create(builder, loc, more, body, ValueRange{}, exit, ValueRange{zero});
 
   builder.setInsertionPointToEnd(body);

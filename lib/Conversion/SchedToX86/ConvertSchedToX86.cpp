@@ -88,6 +88,7 @@ static LogicalResult lower(x86::Context &context, Operation *op) {
       .Case([&](sched::StoreOp op) { return lowerStore(context, emit, op); })
       .Case([&](sched::GatherOp op) { return lowerGather(context, emit, op); })
       .Case([&](sched::ScatterOp op) { return lowerScatter(context, emit, op); })
+      .Case([&](sched::ReduceStoreOp op) { return lowerReduceStore(context, emit, op); })
       .Case([&](sched::SegmentSumOp op) { return lowerSegmentSum(context, emit, op); })
       .Case([&](MmaOp op) { return lowerMma(context, emit, op); })
       .Case([&](MapOp op) { return lowerMap(context, emit, op); })

@@ -47,6 +47,7 @@ mlir::LogicalResult lowerCopy(Context &context, Emitter &emit, sched::CopyOp op)
 mlir::LogicalResult lowerStore(Context &context, Emitter &emit, sched::StoreOp op);
 mlir::LogicalResult lowerGather(Context &context, Emitter &emit, sched::GatherOp op);
 mlir::LogicalResult lowerScatter(Context &context, Emitter &emit, sched::ScatterOp op);
+mlir::LogicalResult lowerReduceStore(Context &context, Emitter &emit, sched::ReduceStoreOp op);
 mlir::LogicalResult lowerSegmentSum(Context &context, Emitter &emit, sched::SegmentSumOp op);
 mlir::LogicalResult lowerMma(Context &context, Emitter &emit, sched::MmaOp op);
 mlir::LogicalResult lowerMap(Context &context, Emitter &emit, sched::MapOp op);

@@ -124,6 +124,10 @@ public:
   void atEntry(llvm::function_ref<void()> body);
   /// Copies all elements.
   void copy(Value from, Value to);
+  /// A buffer of the instance that belongs to no value: scratch memory of one op.
+  Value allocate(mlir::RankedTensorType type);
+  /// Makes the grid run its instances one after the other.
+  void runInOrder() { grid.setOrder(GridOrder::sequential); }
 
 private:
   LogicalResult checkTypes();
@@ -139,7 +143,6 @@ private:
   LogicalResult lowerLoopBody(Operation *op, mlir::Block &body, mlir::scf::ForOp loop,
                               Value position, ValueRange inits);
   void copyAll(ValueRange from, ArrayRef<Value> to);
-  Value allocate(mlir::RankedTensorType type);
   void freeBuffers();
 
   GridOp grid;
@@ -167,6 +170,9 @@ struct Window {
 };
 void writeLoad(LoopBuilder &b, Value view, Window window, Value pad, Value tile);
 void writeStore(LoopBuilder &b, Value tile, Value view, Window window);
+/// Combines what is in bounds with what the view holds, `atomic` or not.
+void writeReduceStore(LoopBuilder &b, Combine kind, bool atomic, Value tile, Value view,
+                      Window window);
 
 /// An operand of a product; `trans`: its last two axes are swapped in memory.
 struct DotOperand {
@@ -195,6 +201,9 @@ LogicalResult lower(LoadOp op, Lowering &lowering);
 LogicalResult lower(StoreOp op, Lowering &lowering);
 LogicalResult lower(GatherOp op, Lowering &lowering);
 LogicalResult lower(ScatterOp op, Lowering &lowering);
+LogicalResult lower(ReduceStoreOp op, Lowering &lowering);
+LogicalResult lower(LowRankDotOp op, Lowering &lowering);
+LogicalResult lower(ButterflyOp op, Lowering &lowering);
 LogicalResult lower(SegmentIdsOp op, Lowering &lowering);
 LogicalResult lower(SegmentSumOp op, Lowering &lowering);
 LogicalResult lower(DotOp op, Lowering &lowering);
@@ -223,6 +232,7 @@ LogicalResult lower(sched::CopyOp op, Lowering &lowering);
 LogicalResult lower(sched::StoreOp op, Lowering &lowering);
 LogicalResult lower(sched::GatherOp op, Lowering &lowering);
 LogicalResult lower(sched::ScatterOp op, Lowering &lowering);
+LogicalResult lower(sched::ReduceStoreOp op, Lowering &lowering);
 LogicalResult lower(sched::SegmentSumOp op, Lowering &lowering);
 LogicalResult lower(sched::MmaOp op, Lowering &lowering);
 LogicalResult lower(sched::MoveOp op, Lowering &lowering);

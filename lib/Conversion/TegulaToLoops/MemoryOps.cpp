@@ -88,6 +88,46 @@ void loops::writeStore(LoopBuilder &b, Value tile, Value view, Window window) {
   });
 }
 
+static arith::AtomicRMWKind getAtomicKind(Combine kind, bool real) {
+  switch (kind) {
+  case Combine::add:
+    return real ? arith::AtomicRMWKind::addf : arith::AtomicRMWKind::addi;
+  case Combine::max:
+    return real ? arith::AtomicRMWKind::maximumf : arith::AtomicRMWKind::maxs;
+  case Combine::min:
+    return real ? arith::AtomicRMWKind::minimumf : arith::AtomicRMWKind::mins;
+  }
+  llvm_unreachable("unknown combination");
+}
+
+/// for i in tile: if inside(at + i): view[at + i] = kind(view[at + i], tile[i])
+void loops::writeReduceStore(LoopBuilder &b, Combine kind, bool atomic, Value tile, Value view,
+                             Window window) {
+  auto type = cast<MemRefType>(tile.getType());
+  Footprint footprint(b, view, window);
+  b.nest(type.getShape(), [&](ValueRange i) {
+    auto [coords, inside] = footprint.locate(i);
+    b.when(inside, [&, &coords = coords] {
+      Value value = b.load(tile, i);
+      if (!atomic)
+        return b.store(b.combine(kind, b.load(view, coords), value), view, coords);
+      bool real = isa<FloatType>(type.getElementType());
+      memref::AtomicRMWOp::create(b, getAtomicKind(kind, real), value, view, coords);
+    });
+  });
+}
+
+LogicalResult loops::lower(ReduceStoreOp op, Lowering &lowering) {
+  if (op.getHow() == ReduceHow::two_pass)
+    return op.emitOpError(
+        "two_pass needs a workspace, which no target gives kernels yet: use ordered");
+  if (op.getHow() == ReduceHow::ordered)
+    lowering.runInOrder();
+  writeReduceStore(lowering.builder(), op.getKind(), op.getHow() == ReduceHow::atomic,
+                   lowering.buffer(op.getTile()), op.getView(), {op.getAt(), op.getUpto()});
+  return success();
+}
+
 LogicalResult loops::lower(LoadOp op, Lowering &lowering) {
   Value tile = lowering.define(op.getTile()).front();
   writeLoad(lowering.builder(), op.getView(), {op.getAt(), op.getUpto()}, op.getPad(), tile);

@@ -51,6 +51,12 @@ LogicalResult loops::lower(sched::ScatterOp op, Lowering &lowering) {
   return success();
 }
 
+LogicalResult loops::lower(sched::ReduceStoreOp op, Lowering &lowering) {
+  writeReduceStore(lowering.builder(), op.getKind(), op.getAtomic(),
+                   lowering.buffer(op.getSource()), op.getView(), {op.getAt(), op.getUpto()});
+  return success();
+}
+
 LogicalResult loops::lower(sched::SegmentSumOp op, Lowering &lowering) {
   writeSegmentSum(lowering.builder(), lowering.buffer(op.getSource()),
                   lowering.buffer(op.getBy()), lowering.buffer(op.getDest()));

@@ -167,13 +167,15 @@ LogicalResult Lowering::lowerOp(Operation *op) {
   b.setLoc(op->getLoc());
   lowered.push_back(op);
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp, ReshapeOp,
-            ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp, tensor::FromElementsOp,
-            tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp, SoftmaxUpdateOp,
-            SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp, GatherOp,
-            ScatterOp, SegmentIdsOp, SegmentSumOp, sched::AllocOp, sched::CopyOp, sched::StoreOp,
-            sched::GatherOp, sched::ScatterOp, sched::SegmentSumOp, sched::MmaOp, sched::MoveOp, sched::ReshapeOp,
-            sched::ScanOp, sched::ArgMaxOp, sched::ScalarOp>([&](auto known) { return lower(known, *this); })
+      .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp,
+            ReshapeOp, ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp,
+            tensor::FromElementsOp, tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp,
+            SoftmaxUpdateOp, SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp,
+            GatherOp, ScatterOp, ReduceStoreOp, LowRankDotOp, ButterflyOp, SegmentIdsOp,
+            SegmentSumOp, sched::AllocOp, sched::CopyOp, sched::StoreOp, sched::GatherOp,
+            sched::ScatterOp, sched::ReduceStoreOp, sched::SegmentSumOp, sched::MmaOp,
+            sched::MoveOp, sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp, sched::ScalarOp>(
+          [&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");
       });

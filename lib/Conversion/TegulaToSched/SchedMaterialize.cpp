@@ -78,6 +78,7 @@ private:
   LogicalResult convert(StoreOp op);
   LogicalResult convert(GatherOp op);
   LogicalResult convert(ScatterOp op);
+  LogicalResult convert(ReduceStoreOp op);
   LogicalResult convert(SegmentSumOp op);
   LogicalResult convert(DotOp op);
   LogicalResult convert(sched::MapOp op);
@@ -271,6 +272,19 @@ LogicalResult Materializer::convert(ScatterOp op) {
   OpBuilder builder(op);
   sched::ScatterOp::create(builder, op.getLoc(), buffer(op.getTile()), op.getView(), op.getAt(),
                            buffer(op.getBy()), op.getAxis(), op.getUpto(), op.getLabelAttr());
+  return success();
+}
+
+LogicalResult Materializer::convert(ReduceStoreOp op) {
+  if (op.getHow() == ReduceHow::two_pass)
+    return op.emitOpError(
+        "two_pass needs a workspace, which no target gives kernels yet: use ordered");
+  bool atomic = op.getHow() == ReduceHow::atomic;
+  if (!atomic)
+    op->getParentOfType<GridOp>().setOrder(GridOrder::sequential);
+  OpBuilder builder(op);
+  sched::ReduceStoreOp::create(builder, op.getLoc(), op.getKind(), buffer(op.getTile()),
+                               op.getView(), op.getAt(), op.getUpto(), atomic, op.getLabelAttr());
   return success();
 }
 
@@ -640,7 +654,7 @@ LogicalResult Materializer::convert(Operation *op) {
   }
   LogicalResult result =
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
-          .Case<LoadOp, StoreOp, GatherOp, ScatterOp, SegmentSumOp, DotOp, sched::MapOp, TransposeOp, tensor::ExtractSliceOp,
+          .Case<LoadOp, StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp, DotOp, sched::MapOp, TransposeOp, tensor::ExtractSliceOp,
                 ConcatOp, ReshapeOp, ScanOp, ArgMaxOp, arith::ConstantOp, tensor::ExtractOp,
                 StreamOp, scf::IfOp>([&](auto op) { return convert(op); })
           .Default([](Operation *op) { return op->emitOpError("has no scheduled form"); });

@@ -88,3 +88,22 @@ tegula.kernel @heavy(%m: index, %n: index) {
   }
   tegula.return
 }
+
+// Instances that must run in order are one for the launcher, which runs them all.
+
+// CHECK-LABEL: func.func @in_order.bind(
+// CHECK:         %[[N:.*]] = arith.muli %{{.*}}, %{{.*}} : i64
+// CHECK:         %[[ANY:.*]] = arith.minsi %[[N]], %c1
+// CHECK:         llvm.store %[[ANY]]
+// CHECK-LABEL: func.func @in_order.run(
+// CHECK-SAME:      %[[FIRST:[a-z0-9]*]]: i64, %[[LAST:[a-z0-9]*]]: i64)
+// CHECK:         %[[TOTAL:.*]] = arith.muli
+// CHECK:         %[[FROM:.*]] = arith.muli %[[FIRST]], %[[TOTAL]]
+// CHECK:         %[[TO:.*]] = arith.muli %[[LAST]], %[[TOTAL]]
+// CHECK:         cf.br ^{{.*}}(%[[FROM]] : i64)
+tegula.kernel @in_order(%m: index, %n: index) {
+  tegula.grid (%i, %j) to (%m, %n) step (1, 1) order sequential {
+    tegula.yield
+  }
+  tegula.return
+}

@@ -5,6 +5,49 @@
 
 from __future__ import annotations
 
-from acceptance import Points
+from acceptance import PYTHON, ROOT, Points, lit, need, pytest, run
 
 point = Points()
+
+
+@point("core.ops", "each op of the rest of the core: text form, diagnostics, canonical form")
+def _() -> str:
+    names = "gather|scatter|reduce[-_]store|low[-_]rank[-_]dot|butterfly|segment[-_]ids|segment[-_]sum"
+    return lit(rf"Dialect/(Tegula|Sched)/(canonicalize-)?({names})(-invalid)?\.mlir")
+
+
+@point("core.malformed", "broken IR of these ops gets diagnostics, never a crash")
+def _() -> str:
+    return lit(r"Dialect/Tegula/malformed\.test")
+
+
+@point("core.listing-g", "listing (g) of the language parses, verifies and round-trips")
+def _() -> str:
+    return lit(r"Dialect/Tegula/listing-g\.mlir")
+
+
+@point("core.listing-g.runs", "and runs on both paths; bits do not depend on what else is in the batch")
+def _() -> str:
+    return pytest("test/python/test_listing_g.py")
+
+
+@point("core.indexed", "gathers, scatters and segments on both paths, bit for bit")
+def _() -> str:
+    return pytest("test/python/test_core_ops.py")
+
+
+@point("core.structured", "low rank products, butterflies and reductions into memory on both paths")
+def _() -> str:
+    return pytest("test/python/test_core_structured.py")
+
+
+@point("core.association", "the cheaper association is chosen, and the half that is invariant leaves its stream")
+def _() -> str:
+    return lit(r"Transforms/tegula-set-association\.mlir")
+
+
+@point("core.reference", "the reference of ops and passes is generated and up to date")
+def _() -> str:
+    run(PYTHON, "utils/reference.py", "--check")
+    pages = sorted(path.name for path in (ROOT / "docs/reference").glob("*.md"))
+    return need(pages == ["passes.md", "sched.md", "tegula.md"], " ".join(pages))

@@ -112,6 +112,21 @@ LogicalResult sched::StoreOp::verify() {
   return verifyAccess(*this, cast<MemRefType>(getView().getType()), source, getAt(), getUpto());
 }
 
+LogicalResult sched::ReduceStoreOp::verify() {
+  BufType source = getSource().getType();
+  if (failed(verifyAccess(*this, cast<MemRefType>(getView().getType()), source, getAt(),
+                          getUpto())))
+    return failure();
+  Type elem = source.getElem();
+  if (source.isPacked() ||
+      !(elem.isF32() || elem.isF64() || elem.isInteger(32) || elem.isInteger(64))) // C2
+    return emitOpError() << "reduces rows of f64, f32, i64 or i32 into memory, got " << source;
+  auto grid = (*this)->getParentOfType<GridOp>();
+  if (!getAtomic() && grid && grid.getOrder() != GridOrder::sequential) // C3
+    return emitOpError("is not atomic, in a grid whose instances run in any order");
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // MmaOp
 //===----------------------------------------------------------------------===//

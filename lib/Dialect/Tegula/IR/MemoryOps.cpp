@@ -55,6 +55,20 @@ LogicalResult StoreOp::verify() {
   return success();
 }
 
+LogicalResult ReduceStoreOp::verify() {
+  RankedTensorType tile = getTile().getType();
+  if (failed(verifyAccess(*this, cast<MemRefType>(getView().getType()), tile, getAt(), getUpto())))
+    return failure();
+  Type elem = tile.getElementType();
+  if (!elem.isF32() && !elem.isF64() && !elem.isInteger(32) && !elem.isInteger(64)) // C3
+    return emitOpError() << "reduces f64, f32, i64 or i32 into memory, got " << elem;
+  ArgAttr arg = getViewArgAttr(getView());
+  if (arg && arg.getAccess() != Access::InOut) // C4
+    return emitOpError() << "reads and writes argument '" << arg.getName()
+                         << "', which is not 'inout'";
+  return success();
+}
+
 bool tegula::isRedundantLimit(Value limit, Value view, int64_t axis) {
   auto type = cast<MemRefType>(view.getType());
   if (getConstantIntValue(limit) == std::numeric_limits<int64_t>::max())
@@ -135,4 +149,9 @@ void LoadOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContex
 
 void StoreOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<DropRedundantLimits<StoreOp>>(context);
+}
+
+void ReduceStoreOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                                MLIRContext *context) {
+  patterns.add<DropRedundantLimits<ReduceStoreOp>>(context);
 }

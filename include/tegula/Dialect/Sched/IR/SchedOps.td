@@ -182,6 +182,33 @@ def Sched_ScatterOp : Sched_Op<"scatter", [AttrSizedOperandSegments]> {
   let hasVerifier = 1;
 }
 
+def Sched_ReduceStoreOp : Sched_Op<"reduce_store", [AttrSizedOperandSegments]> {
+  let summary = "combines a buffer's tile with what a view holds";
+  let description = [{
+    As `tegula.reduce_store`; elements out of bounds are dropped. Where it is not
+    `atomic`, the grid runs its instances in order.
+
+    * C1: as many offsets as the view's rank, which is the buffer's; `upto` is
+      absent or has one limit per axis; element types agree.
+    * C2: the buffer is not packed and holds f64, f32, i64 or i32.
+    * C3: without `atomic`, the order of the grid is `sequential`.
+
+    ```mlir
+    sched.reduce_store max %b to %v[%m, %c0] atomic
+      : !sched.buf<128x64xi32, local>, memref<?x64xi32>
+    ```
+  }];
+  let arguments = (ins Tegula_CombineAttr:$kind, Arg<Sched_BufType, "source", [MemRead]>:$source,
+                       Arg<Tegula_View, "destination", [MemRead, MemWrite]>:$view,
+                       Variadic<Index>:$at, Variadic<Index>:$upto, UnitAttr:$atomic,
+                       OptionalAttr<StrAttr>:$label);
+  let assemblyFormat = [{
+    $kind $source `to` $view `[` $at `]` (`upto` ` ` `[` $upto^ `]`)? (`atomic` $atomic^)?
+    (`label` $label^)? attr-dict `:` type($source) `,` type($view)
+  }];
+  let hasVerifier = 1;
+}
+
 def Sched_SegmentSumOp : Sched_Op<"segment_sum"> {
   let summary = "adds each row of a buffer to the row of its segment, in order";
   let description = [{

@@ -75,4 +75,39 @@ def Tegula_StoreOp : Tegula_Op<"store", [
   let hasCanonicalizer = 1;
 }
 
+def Tegula_ReduceStoreOp : Tegula_Op<"reduce_store", [
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<Tegula_AnchorOpInterface>]> {
+  let summary = "combines a tile with what a view holds";
+  let description = [{
+    `view[at + i] = kind(view[at + i], tile[i])` for what is in bounds, as for
+    `tegula.store`; several instances of the grid may do so to one element. `how`
+    says in which order: `ordered` by ascending instance (the last axis of the
+    grid fastest), repeatable; `atomic` in any order, which cannot be seen for
+    integers and for `max` and `min`, but makes a sum of floats depend on the run;
+    `two_pass` by partial sums in a workspace. An instance reads nothing of the
+    view otherwise. `max` and `min` propagate NaN.
+
+    * C1: as many offsets as the view's rank, which is the tile's rank.
+    * C2: `upto` is absent or has one limit per axis.
+    * C3: view and tile agree on the element type: f64, f32, i64 or i32.
+    * C4: the view is an `inout` argument (or a subview of one).
+
+    ```mlir
+    // given %v: memref<?x?xf32>, %t: tensor<64x32xf32>, %m: index, %c0: index
+    tegula.reduce_store add ordered %t, %v[%m, %c0] : tensor<64x32xf32>, memref<?x?xf32>
+    ```
+  }];
+  let arguments = (ins Tegula_CombineAttr:$kind, Tegula_ReduceHowAttr:$how, Tegula_NumberTile:$tile,
+                       Arg<Tegula_View, "destination", [MemRead, MemWrite]>:$view,
+                       Variadic<Index>:$at, Variadic<Index>:$upto,
+                       OptionalAttr<StrAttr>:$label);
+  let assemblyFormat = [{
+    $kind $how $tile `,` $view `[` $at `]` (`upto` ` ` `[` $upto^ `]`)? (`label` $label^)?
+    attr-dict `:` type($tile) `,` type($view)
+  }];
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
 #endif // TEGULA_DIALECT_TEGULA_IR_MEMORYOPS_TD

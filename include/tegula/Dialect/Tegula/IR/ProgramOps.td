@@ -123,7 +123,9 @@ def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
     Like `scf.forall`: block argument i is the start offset of the instance
     along axis i, a multiple of `steps[i]` below `extents[i]`. Instances may run
     in any order on any number of cores and must not touch overlapping bytes.
-    `order` is a hint and never changes a result; `resident` promises that all
+    `order` is a hint and never changes a result, but for `sequential`: instances
+    then run one after the other, the last axis fastest, which a lowering asks
+    for where they reduce into memory in order. `resident` promises that all
     instances run at once. A zero extent launches nothing.
 
     * C1: as many steps as extents and block arguments, at least one.

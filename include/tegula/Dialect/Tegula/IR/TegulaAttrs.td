@@ -32,7 +32,16 @@ def Tegula_StreamOrder : Tegula_Enum<"StreamOrder", "the order in which a stream
   I32EnumCase<"up", 0>, I32EnumCase<"down", 1>, I32EnumCase<"any", 2>]>;
 
 def Tegula_GridOrder : Tegula_Enum<"GridOrder", "a hint: the order in which instances are handed out", [
-  I32EnumCase<"linear", 0>, I32EnumCase<"grouped", 1>, I32EnumCase<"heavy_first", 2>]>;
+  I32EnumCase<"linear", 0>, I32EnumCase<"grouped", 1>, I32EnumCase<"heavy_first", 2>,
+  I32EnumCase<"sequential", 3>]>;
+
+def Tegula_ReduceHow : Tegula_Enum<"ReduceHow", "in which order instances reduce into memory", [
+  I32EnumCase<"ordered", 0>, I32EnumCase<"two_pass", 1>, I32EnumCase<"atomic", 2>]>;
+def Tegula_ReduceHowAttr : Tegula_EnumAttr<Tegula_ReduceHow, "reduce_how">;
+
+def Tegula_Association : Tegula_Enum<"Association", "which product of three is formed first", [
+  I32EnumCase<"left", 0>, I32EnumCase<"right", 1>]>;
+def Tegula_AssociationAttr : Tegula_EnumAttr<Tegula_Association, "association">;
 
 def Tegula_Combine : Tegula_Enum<"Combine", "how a reduction or scan combines two elements", [
   I32EnumCase<"add", 0>, I32EnumCase<"max", 1>, I32EnumCase<"min", 2>]>;

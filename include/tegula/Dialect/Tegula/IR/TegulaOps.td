@@ -17,5 +17,6 @@ include "tegula/Dialect/Tegula/IR/ComputeOps.td"
 include "tegula/Dialect/Tegula/IR/SoftmaxOps.td"
 include "tegula/Dialect/Tegula/IR/IndexedOps.td"
 include "tegula/Dialect/Tegula/IR/SegmentOps.td"
+include "tegula/Dialect/Tegula/IR/StructuredOps.td"
 
 #endif // TEGULA_DIALECT_TEGULA_IR_TEGULAOPS_TD
