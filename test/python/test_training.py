@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,7 @@ import tegula as tg
 import torch
 from tegula import In, Opt, Out, T, i32, ops, tile
 from tegula.errors import KernelError, LaunchError
+from tegula.ops._host import floating
 from tegula.ops._torch import Operator
 from tegula.testing import check, gradients, oracles
 from torch._dynamo.testing import CompileCounterWithBackend
@@ -331,11 +333,12 @@ def test_attention_oracle_is_the_derivative_of_the_formula(case: str) -> None:
         torch.testing.assert_close(torch.from_numpy(np.ascontiguousarray(x)), y, rtol=1e-10, atol=1e-12)
 
 
-# Each case in f64 and in one other dtype, the first one in all.
-PAIRS = [(c, d) for i, c in enumerate(CASES) for j, d in enumerate(DTYPES) if i == 0 or j in (0, 1 + i % 3)]
+def pairs(cases: Any) -> list[tuple[str, str]]:
+    """Each case in f64 and in one other dtype, the first one in all."""
+    return [(c, d) for i, c in enumerate(cases) for j, d in enumerate(DTYPES) if i == 0 or j in (0, 1 + i % 3)]
 
 
-@pytest.mark.parametrize(("case", "dtype"), PAIRS)
+@pytest.mark.parametrize(("case", "dtype"), pairs(CASES))
 def test_attention_gradients(case: str, dtype: str, poisoned: None) -> None:
     a, options = attention_case(case, dtype)
     report = check(
@@ -425,3 +428,192 @@ def test_attention_compiled_by_pytorch(backend: str) -> None:
         for x, y in zip(torch.autograd.grad(got.sum(), given), torch.autograd.grad(want.sum(), given), strict=True):
             assert torch.equal(x, y)
     assert counts.frame_count <= 2, "one graph for the first sizes, one for all others"
+
+
+# ---- matrix products and norms
+
+PRODUCTS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
+    "plain": ((37, 19), (19, 45), {}),
+    "gelu, bias": ((70, 33), (33, 50), {"activation": "gelu", "bias": "same"}),
+    "gelu_tanh, batch of a": ((2, 3, 9, 16), (16, 40), {"activation": "gelu_tanh", "bias": "sum"}),
+    "silu, batches": ((2, 3, 9, 16), (2, 3, 16, 8), {"activation": "silu"}),
+    "relu, stretched": ((3, 1, 9, 16), (2, 16, 8), {"activation": "relu", "bias": "same"}),
+    "batch of b": ((9, 16), (2, 16, 8), {"bias": "sum"}),
+    "one of each": ((1, 1), (1, 1), {"activation": "silu"}),
+}
+TORCH_ACTIVATIONS: dict[Any, Any] = {
+    None: lambda z: z,
+    "gelu": torch.nn.functional.gelu,
+    "gelu_tanh": lambda z: torch.nn.functional.gelu(z, approximate="tanh"),
+    "silu": torch.nn.functional.silu,
+    "relu": torch.nn.functional.relu,
+}
+
+
+def accumulator(dtype: str) -> torch.dtype:
+    return torch.float64 if dtype == "f64" else torch.float32
+
+
+def product_case(case: str, dtype: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    a, b, options = PRODUCTS[case]
+    kind = DTYPES[dtype]
+    batch = np.broadcast_shapes(a[:-2], b[:-2])
+    found = {"a": torch.randn(a), "b": torch.randn(*b[:-2], b[-1], b[-2]).mT, "dc": torch.randn(*batch, a[-2], b[-1])}
+    found = {n: x.to(kind) for n, x in found.items()}
+    if "bias" in options:
+        found["bias"] = torch.randn(b[-1]).to(kind if options["bias"] == "same" else accumulator(dtype))
+    return found, {n: v for n, v in options.items() if n != "bias"}
+
+
+NORMS: dict[str, tuple[str, tuple[int, ...], tuple[str, ...], float]] = {
+    "layer_norm": ("layer_norm", (37, 48), ("weight", "bias"), 1e-5),
+    "layer_norm of odd rows": ("layer_norm", (3, 11, 45), ("weight", "bias"), 0.0),
+    "layer_norm, bias alone": ("layer_norm", (5, 33), ("bias",), 1e-3),
+    "layer_norm alone": ("layer_norm", (5, 33), (), 1e-5),
+    "rms_norm": ("rms_norm", (37, 48), ("weight",), 1e-6),
+    "rms_norm of many rows": ("rms_norm", (1500, 20), ("weight",), 0.0),
+    "rms_norm alone": ("rms_norm", (5, 33), (), 1e-6),
+}
+
+
+def norm_case(case: str, dtype: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    name, shape, weights, eps = NORMS[case]
+    kind = accumulator(dtype) if case.endswith("norm") else DTYPES[dtype]
+    found = {"x": (torch.randn(shape) + 0.5).to(DTYPES[dtype]), "dy": torch.randn(shape).to(DTYPES[dtype])}
+    found |= {n: torch.randn(shape[-1]).to(kind) for n in weights}
+    return name, found, {"eps": eps}
+
+
+def through_autograd(op: Any, flow: str, **named: Any) -> Any:
+    """The gradients of an operator in its arguments, in the order of `named`."""
+    d = named.pop(flow)
+    leaves = {n: x.detach().requires_grad_() for n, x in named.items()}
+    return torch.autograd.grad(op(**leaves), list(leaves.values()), d)
+
+
+def as_torch(found: tuple[Any, ...]) -> list[torch.Tensor]:
+    return [torch.from_numpy(np.ascontiguousarray(x)) for x in found]
+
+
+@pytest.mark.parametrize("case", PRODUCTS)
+def test_product_oracle_is_the_derivative_of_the_formula(case: str) -> None:
+    a, options = product_case(case, "f64")
+
+    def formula(a: Any, b: Any, bias: Any = None) -> Any:
+        z = a @ b
+        return TORCH_ACTIVATIONS[options.get("activation")](z if bias is None else z + bias)
+
+    want = through_autograd(formula, "dc", **a)
+    found = gradients.matmul(**{n: x.numpy() for n, x in a.items()}, **options)
+    torch.testing.assert_close(as_torch(found), list(want), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", NORMS)
+def test_norm_oracle_is_the_derivative_of_the_formula(case: str) -> None:
+    name, a, options = norm_case(case, "f64")
+
+    def formula(x: Any, weight: Any = None, bias: Any = None) -> Any:
+        if name == "rms_norm":
+            return torch.nn.functional.rms_norm(x, x.shape[-1:], weight, options["eps"])
+        return torch.nn.functional.layer_norm(x, x.shape[-1:], weight, bias, options["eps"])
+
+    want = through_autograd(formula, "dy", **a)
+    found = getattr(gradients, name)(**{n: x.numpy() for n, x in a.items()}, **options)
+    torch.testing.assert_close(as_torch(found), list(want), rtol=1e-9, atol=1e-11)
+
+
+def check_gradients(op: Any, oracle: Any, flow: str, a: dict[str, Any]) -> None:
+    print(check(lambda **named: through_autograd(op, flow, **named), oracle, a))
+    found = through_autograd(op, flow, **a)
+    with tg.threads(1):
+        assert all(map(torch.equal, found, through_autograd(op, flow, **a)))
+
+
+@pytest.mark.parametrize(("case", "dtype"), pairs(PRODUCTS))
+def test_product_gradients(case: str, dtype: str, poisoned: None) -> None:
+    a, options = product_case(case, dtype)
+    check_gradients(functools.partial(ops.matmul, **options), functools.partial(gradients.matmul, **options), "dc", a)
+
+
+@pytest.mark.parametrize(("case", "dtype"), pairs(NORMS))
+def test_norm_gradients(case: str, dtype: str, poisoned: None) -> None:
+    name, a, options = norm_case(case, dtype)
+    op, oracle = getattr(ops, name), getattr(gradients, name)
+    check_gradients(functools.partial(op, **options), functools.partial(oracle, **options), "dy", a)
+
+
+def test_product_and_norm_gradcheck() -> None:
+    x, w, b = numbers(4, 10), numbers(10), numbers(10)
+    m, n = numbers(10, 6), numbers(6)
+    for op, args in (
+        (ops.layer_norm, (x, w, b)),
+        (ops.rms_norm, (x, w)),
+        (lambda x, m, n: ops.matmul(x, m, bias=n, activation="gelu"), (x, m, n)),
+        (lambda x, m: ops.matmul(x[None], m[None, None], activation="silu"), (x, m)),
+    ):
+        assert torch.autograd.gradcheck(op, args)
+
+
+def test_an_operator_without_a_backward_says_so() -> None:
+    x = numbers(2, 3)
+    with pytest.raises(LaunchError, match=r"op: 'x' requires grad, and op has no gradient for it.*pass x.detach\(\)"):
+        floating("op", "x", x, "at least 1", 1)
+    assert not floating("op", "x", x.detach(), "at least 1", 1).graph
+    assert floating("op", "x", x, "at least 1", 1, graph=True).graph
+
+
+def test_relu_has_no_slope_at_zero() -> None:
+    a = torch.eye(3, requires_grad=True)
+    b = torch.tensor([[0.0, 1.0, -1.0]] * 3)
+    (da,) = torch.autograd.grad(ops.matmul(a, b, activation="relu").sum(), a)
+    assert torch.equal(da, torch.ones(3, 3))
+
+
+def test_gradients_of_nothing(poisoned: None) -> None:
+    a, b, bias = numbers(0, 5), numbers(5, 6), numbers(6)
+    da, db, dbias = torch.autograd.grad(ops.matmul(a, b, bias=bias, activation="gelu").sum(), (a, b, bias))
+    assert da.shape == (0, 5) and not db.any() and not dbias.any()
+    a, b = numbers(3, 0), numbers(0, 6)
+    da, db, dbias = torch.autograd.grad(ops.matmul(a, b, bias=bias).sum(), (a, b, bias))
+    assert da.shape == (3, 0) and db.shape == (0, 6) and dbias.eq(3).all()
+    x, w = numbers(2, 0, 7), numbers(7)
+    dx, dw = torch.autograd.grad(ops.layer_norm(x, w).sum(), (x, w))
+    assert dx.shape == x.shape and not dw.any()
+    with pytest.raises(LaunchError, match="rms_norm: 'x' has rows of length 0, which have no gradient"):
+        ops.rms_norm(numbers(2, 0))
+
+
+def test_products_and_norms_under_pytorchs_tracers() -> None:
+    matmul = importlib.import_module("tegula.ops.matmul").OPERATOR
+    norm = importlib.import_module("tegula.ops.norm")
+    a, b, bias, x = numbers(1, 2, 5, 7), numbers(1, 2, 7, 6), numbers(6), numbers(20, 6)
+    for operator, args, options in (
+        (matmul, (a, b, bias), {"activation": "gelu"}),
+        (matmul, (a.detach(), b), {}),
+        (norm.LAYER_NORM, (x, bias, bias.detach().clone()), {"eps": 1e-5}),
+        (norm.RMS_NORM, (x.detach(), bias), {"eps": 1e-5}),
+    ):
+        checked = torch.library.opcheck(operator.overload, args, options)
+        assert len(checked) == 4 and set(checked.values()) == {"SUCCESS"}
+
+
+def test_a_block_compiled_by_pytorch() -> None:
+    """A transformer's block of our operators alone: one graph, and the gradients of eager mode."""
+
+    def block(x: Any, wq: Any, wo: Any, w1: Any, w2: Any, g: Any, b: Any) -> Any:
+        h = ops.matmul(ops.layer_norm(x, g, b), wq).reshape(x.shape[0], x.shape[1], 3, 2, 8).permute(2, 0, 3, 1, 4)
+        o = ops.attention(h[0], h[1], h[2], causal=True).transpose(1, 2).reshape(x.shape)
+        x = x + ops.matmul(o, wo)
+        return x + ops.matmul(ops.matmul(ops.rms_norm(x, g), w1, bias=b.repeat(2), activation="gelu"), w2)
+
+    torch._dynamo.reset()
+    counts = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(block, backend=counts, fullgraph=True)
+    weights = [numbers(16, 48), numbers(16, 16), numbers(16, 32), numbers(32, 16), numbers(16), numbers(16)]
+    for n in (6, 9, 12):
+        given = [numbers(2, n, 16), *weights]
+        want, got = block(*given), compiled(*given)
+        assert torch.equal(got, want)
+        for x, y in zip(torch.autograd.grad(got.sum(), given), torch.autograd.grad(want.sum(), given), strict=True):
+            torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)  # autograd may add two gradients in another order
+    assert counts.frame_count <= 2

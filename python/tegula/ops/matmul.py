@@ -8,6 +8,10 @@
 a [.., M, K], b [.., K, N], bias [N], c [.., M, N]; leading axes are batches and stretch as NumPy's do. Any
 strides. Sums and the epilogue are in f32 (f64 for f64); the result is rounded once. Activations: gelu
 ½x(1 + erf(x/√2)) and its tanh form (Hendrycks and Gimpel 2016), silu x·sigmoid(x), relu max(x, 0).
+
+The backward keeps a, b and, with an activation, z = a·b + bias rounded to a's dtype (relu: the result itself):
+
+    dz = dc · activation'(z),   da = dz·bᵀ,   db = aᵀ·dz,   dbias = Σ dz over the rows
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from tegula import A, In, Opt, Out, T, Tile, U, fn, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
 from tegula.ops._host import Argument, empty, floating, parameter, same
+from tegula.ops._sums import column_sums
+from tegula.ops._torch import Operator, in_graph, plan
 
 
 def identity(x: Tile) -> Tile:
@@ -57,6 +63,7 @@ def matmul_tiles(
     b: In[T, "G? B? K N"],
     c: Out[T, "G B M N"],
     bias: Opt[In[U, "N"]] = None,
+    z: Opt[Out[T, "G B M N"]] = None,
     *,
     epilogue: fn = identity,
     BM: tile = 256,
@@ -73,7 +80,24 @@ def matmul_tiles(
         acc = tg.dot(at, bt, acc)
     if bias is not None:
         acc = acc + tg.load(bias, (n,)).to(A)[None, :]
+    if z is not None:
+        tg.store(z[i, j], (m, n), acc.to(T))
     tg.store(c[i, j], (m, n), epilogue(acc).to(T))
+
+
+@tg.kernel
+def activation_gradient(
+    z: In[T, "R N"], dc: In[T, "R N"], dz: Out[T, "R N"], *, slope: fn, BR: tile = 16, BN: tile = 256
+):
+    """dz = dc · slope(z)."""
+    r, n = tg.grid((z.shape[0], BR), (z.shape[1], BN))
+    zt, d = tg.load(z, (r, n)).to(A), tg.load(dc, (r, n)).to(A)
+    tg.store(dz, (r, n), (d * slope(zt)).to(T))
+
+
+def relu_slope(c: Tile) -> Tile:
+    """The derivative of relu from its result; 0 at 0."""
+    return tg.where(c <= 0.0, 0.0, tg.full(c.shape, 1.0, c.dtype))
 
 
 ACTIVATIONS: dict[str | None, Callable[[Tile], Tile]] = {
@@ -82,6 +106,13 @@ ACTIVATIONS: dict[str | None, Callable[[Tile], Tile]] = {
     "gelu_tanh": gelu_tanh,
     "silu": silu,
     "relu": relu,
+}
+
+SLOPES: dict[str | None, Callable[[Tile], Tile]] = {
+    "gelu": lambda z: tg.grad(gelu)(z),
+    "gelu_tanh": lambda z: tg.grad(gelu_tanh)(z),
+    "silu": lambda z: tg.grad(silu)(z),
+    "relu": relu_slope,
 }
 
 ROWS = (256, 192, 128, 96, 64, 32, 16, 8)
@@ -109,6 +140,51 @@ def tiles(batches: int, m: int, n: int, k: int) -> tuple[int, int, int]:
     return bm_best, bn_best, bk
 
 
+def tiles_of(batches: int, m: int, n: int, k: int) -> dict[str, int]:
+    """`tiles` as keywords."""
+    bm, bn, bk = tiles(batches, m, n, k)
+    return {"BM": bm, "BN": bn, "BK": bk}
+
+
+@tg.program(name="matmul")
+def matmul_program(a: Any, b: Any, bias: Any = None, *, activation: str | None = None) -> Any:
+    """c of a [G, B, M, K] and b [G, B, K, N]."""
+    (G, B, M, K), N = a.shape, b.shape[3]
+    c = tg.empty_like(a, shape=(G, B, M, N))
+    z = None if activation in (None, "relu") else tg.empty_like(c)
+    matmul_tiles(a, b, c, bias, z, epilogue=ACTIVATIONS[activation], **plan(tiles_of, G * B, M, N, K))
+    return c, tg.save(a, b, bias, c if activation == "relu" else z)
+
+
+@matmul_program.backward
+def _(saved: Any, dc: Any, *, activation: str | None, needs: tuple[bool, ...]) -> Any:
+    a, b, bias, z = saved
+    (G, B, M, K), N = a.shape, b.shape[3]
+    da = db = dbias = None
+    dz = dc
+    if activation is not None:
+        dz = tg.empty_like(z)
+        activation_gradient(_flat(z), _flat(dc), _flat(dz), slope=SLOPES[activation])
+    if needs[0]:
+        da = tg.empty_like(a)
+        matmul_tiles(dz, b.swapaxes(2, 3), da, **plan(tiles_of, G * B, M, K, N))
+    if needs[1]:
+        db = tg.empty_like(b)
+        matmul_tiles(a.swapaxes(2, 3), dz, db, **plan(tiles_of, G * B, K, N, M))
+    if needs[2]:
+        dbias = tg.empty_like(bias)
+        column_sums(_flat(dz), dbias)
+    return da, db, dbias
+
+
+def _flat(x: Any) -> Any:
+    """[G, B, M, N] as rows; a copy where strides do not allow that."""
+    return x.reshape(x.shape[0] * x.shape[1] * x.shape[2], x.shape[3])
+
+
+OPERATOR = Operator(matmul_program, saved=1)
+
+
 def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -> Any:
     """activation(a·b + bias).
 
@@ -122,7 +198,7 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
         c [.., M, N] of a's dtype and kind.
 
     Raises:
-        LaunchError: arguments that do not fit, by name; a tensor that requires grad.
+        LaunchError: arguments that do not fit, by name.
 
     >>> import numpy as np
     >>> matmul(np.eye(2), np.array([[1.0, -2.0], [3.0, -4.0]]), activation="relu")
@@ -130,7 +206,7 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
            [3., 0.]])
     """
     name = "matmul"
-    x, y = floating(name, "a", a, "at least 2", 2), floating(name, "b", b, "at least 2", 2)
+    x, y = (floating(name, n, z, "at least 2", 2, graph=True) for n, z in (("a", a), ("b", b)))
     same(name, ("a", x), ("b", y))
     if activation not in ACTIVATIONS:
         raise LaunchError(f"{name}: 'activation' is {activation!r}, expected {', '.join(map(repr, ACTIVATIONS))}")
@@ -139,20 +215,36 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
         raise LaunchError(
             f"{name}: 'a' is {list(x.shape)} and 'b' is {list(y.shape)}: {K} columns and {K2} rows differ"
         )
-    try:
-        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    except ValueError:
-        raise LaunchError(
-            f"{name}: batches {list(x.shape[:-2])} of 'a' and {list(y.shape[:-2])} of 'b' differ"
-        ) from None
-    if bias is not None:
-        parameter(name, "bias", bias, x, acc_of(x.dtype), (N,))
+    batch = _broadcast(x.shape[:-2], y.shape[:-2])
+    given = None if bias is None else parameter(name, "bias", bias, x, acc_of(x.dtype), (N,), graph=True)
+    if x.framework == "torch" and in_graph(x, y, given):
+        return _in_graph(a, b, bias, activation, batch)
     c = empty(x, (*batch, M, N), x.dtype)
     if math.prod(c.shape):
         a4, b4, c4 = _four_axes(a, b, c, x, y, batch)
-        bm, bn, bk = tiles(c4.shape[0] * c4.shape[1], c4.shape[2], N, K)
-        matmul_tiles(a4, b4, c4, bias, epilogue=ACTIVATIONS[activation], BM=bm, BN=bn, BK=bk)
+        sizes = tiles_of(c4.shape[0] * c4.shape[1], c4.shape[2], N, K)
+        matmul_tiles(a4, b4, c4, bias, epilogue=ACTIVATIONS[activation], **sizes)
     return c
+
+
+def _broadcast(p: tuple[int, ...], q: tuple[int, ...]) -> tuple[int, ...]:
+    """The batch of both; sizes may be PyTorch's symbols, which NumPy does not take."""
+    rank = max(len(p), len(q))
+    pairs = list(zip((1,) * (rank - len(p)) + p, (1,) * (rank - len(q)) + q, strict=True))
+    if any(m != n and m != 1 and n != 1 for m, n in pairs):
+        raise LaunchError(f"matmul: batches {list(p)} of 'a' and {list(q)} of 'b' differ")
+    return tuple(n if m == 1 else m for m, n in pairs)
+
+
+def _in_graph(a: Any, b: Any, bias: Any, activation: str | None, batch: tuple[int, ...]) -> Any:
+    """The product as PyTorch's operator: reshaping and stretching are PyTorch's too, with their derivatives."""
+    (M, K), N = a.shape[-2:], b.shape[-1]
+    if len(b.shape) == 2:
+        a4, b4 = a.reshape(1, 1, math.prod(batch) * M, K), b[None, None]
+    else:
+        two = (math.prod(batch[:-1]), batch[-1])
+        a4, b4 = (x.expand(*batch, *x.shape[-2:]).reshape(*two, *x.shape[-2:]) for x in (a, b))
+    return OPERATOR(a4, b4, bias, activation=activation).reshape(*batch, M, N)
 
 
 def _four_axes(a: Any, b: Any, c: Any, x: Argument, y: Argument, batch: tuple[int, ...]) -> tuple[Any, Any, Any]:

@@ -37,7 +37,7 @@ class Network:
 
 def resident(p: Network) -> Any:
     """The weights as tiles, loaded once for all edges of an instance; columns are padded with 0."""
-    k, g, f = pad16(p.w1.shape[0]), pad16(p.w1.shape[1]), pad16(p.w2.shape[1])
+    k, g, f = tg.span(p.w1.shape[0]), pad16(p.w1.shape[1]), pad16(p.w2.shape[1])
     b2 = None if p.b2 is None else tg.load(p.b2, (f,))[None, :]
     mu = tg.load(p.mu, (k,))[None, :]
     return tg.load(p.w1, (k, g)), tg.load(p.b1, (g,))[None, :], tg.load(p.w2, (g, f)), b2, mu

@@ -33,8 +33,8 @@ Scalar = Any
 
 
 def ssp(x: Tile) -> Tile:
-    """ln(½ + ½eˣ): softplus, moved to pass through 0."""
-    return tg.softplus(x) - tg.LN2
+    """ln(½ + ½eˣ): softplus, moved to pass through 0; without overflow."""
+    return tg.maximum(x, 0.0) + tg.log(0.5 + 0.5 * tg.exp(-tg.abs(x)))
 
 
 def ssp_slope(x: Tile) -> Tile:

@@ -23,7 +23,7 @@ from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd
 
 def tiles(width: int) -> dict[str, int]:
     """From the width of the features alone: a node's bits must not depend on what else is in the batch."""
-    return {"BR": 8, "BE": 64 if width <= 64 else 32}
+    return {"BR": 16, "BE": 64 if width <= 64 else 32}
 
 
 def network_of(*views: Any) -> Network:
