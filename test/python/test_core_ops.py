@@ -99,7 +99,7 @@ def every_other(case: Indexed, whole: Array, sizes: tuple[int, ...]) -> Array:
 
 def draw(rng: np.random.Generator, case: Indexed, distinct: bool) -> tuple[Any, ...]:
     """A view, indices (some of them out of bounds), offsets and limits."""
-    sizes = tuple(int(rng.integers(1, 2 * n + 3)) for n in case.tile)
+    sizes = tuple(int(rng.integers(0, 2 * n + 3)) for n in case.tile)
     whole = random(rng, tuple(2 * n for n in sizes), case.dtype)
     x = every_other(case, whole, sizes)
     count, size = case.tile[case.axis], x.shape[case.axis]
