@@ -14,7 +14,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from tegula.testing import check, oracles
+from tegula.testing import check, gradients, oracles
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples" / "mlir"
@@ -98,6 +98,33 @@ def test_rms_norm(run: Runner) -> None:
         return run("rms_norm", {"y": (x.shape, np.float32)}, **inputs, eps=1e-6)
 
     check(op, oracles.rms_norm, {"x": x, "weight": weight}, seed=1)
+
+
+def test_attention_gradients(run: Runner) -> None:
+    rng = np.random.default_rng(4)
+    q, k, v, do = (rng.standard_normal((2, h, n, 64)).astype(BF16) for h, n in ((4, 100), (2, 170), (2, 170), (4, 100)))
+
+    def op(**inputs: Any) -> Any:
+        o, lse = oracles.attention(*(inputs[n].astype(np.float64) for n in "qkv"), causal=True, return_lse=True)
+        delta = (o * inputs["do"].astype(np.float64)).sum(axis=-1)
+        inputs |= {"lse": lse, "delta": delta, "scale": 0.125, "right": 0}
+        (dq,) = run("attention_dq", {"dq": (q.shape, BF16)}, **inputs)
+        return dq, *run("attention_dkdv", {"dk": (k.shape, BF16), "dv": (v.shape, BF16)}, **inputs)
+
+    check(op, lambda **x: gradients.attention(**x, causal=True), {"q": q, "k": k, "v": v, "do": do}, seed=1)
+
+
+def test_layer_norm_gradients(run: Runner) -> None:
+    rng = np.random.default_rng(5)
+    x, dy = rng.standard_normal((2, 50, 384)).astype(BF16)
+    weight = rng.standard_normal(384).astype(np.float32)
+    sums = {n: ((4, 384), np.float32) for n in ("dweight", "dbias")}
+
+    def op(**inputs: Any) -> Any:
+        found = run("layer_norm_gradients", {"dx": (x.shape, BF16), **sums}, **inputs, eps=1e-5, chunk=13)
+        return found[0], found[1].sum(axis=0), found[2].sum(axis=0)
+
+    check(op, lambda **a: gradients.layer_norm(**a, bias=0), {"x": x, "dy": dy, "weight": weight}, seed=1)
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.mlir")), ids=lambda f: f.stem)
