@@ -617,3 +617,23 @@ def test_a_block_compiled_by_pytorch() -> None:
         for x, y in zip(torch.autograd.grad(got.sum(), given), torch.autograd.grad(want.sum(), given), strict=True):
             torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)  # autograd may add two gradients in another order
     assert counts.frame_count <= 2
+
+
+def test_an_operator_first_called_while_pytorch_compiles() -> None:
+    @tg.program(name="late")
+    def program(x: Any) -> Any:
+        y = tg.empty_like(x)
+        cubic(x, y)
+        return y, tg.save(x)
+
+    @program.backward
+    def _(saved: Any, dy: Any) -> Any:
+        dx = tg.empty_like(dy)
+        cubic_grad(saved[0], saved[0], dy, dx)
+        return dx
+
+    torch._dynamo.reset()
+    late, x = Operator(program), numbers(8)
+    compiled = torch.compile(lambda x: late(x).sin(), backend="aot_eager", fullgraph=True)
+    (dx,) = torch.autograd.grad(compiled(x).sum(), x)
+    torch.testing.assert_close(dx, torch.cos(x * x) * 2 * x)

@@ -54,7 +54,13 @@ class Operator:
 
     def __call__(self, *tensors: Any, **keywords: Any) -> Any:
         """The program's results, through PyTorch's dispatcher."""
-        found = self.overload(*tensors, **keywords)
+        torch = sys.modules["torch"]
+        if torch.compiler.is_compiling():
+            _register(self)
+            overload = getattr(torch.ops.tegula, self.program.name).default
+        else:
+            overload = self.overload
+        found = overload(*tensors, **keywords)
         if self.results + self.saved == 1:
             return found
         results: Sequence[Any] = found
@@ -68,6 +74,15 @@ class Operator:
 
             self._registration = Registration(self.program, self.results, self.saved)
         return self._registration.overload
+
+
+def _register(operator: Operator) -> bool:
+    return operator.overload is not None
+
+
+# The first call may be one that torch.compile traces: it runs this function and takes the result as a constant, as
+# with torch.compiler.assume_constant_result (which would import torch).
+_register.__dict__["_dynamo_marked_constant"] = True
 
 
 __all__ = ["Operator", "in_graph", "plan"]
