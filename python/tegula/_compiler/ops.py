@@ -271,78 +271,87 @@ _EFFECTS = frozenset(
 _TERMINATORS = frozenset({"tegula.yield", "scf.yield", "tegula.return"})
 
 
-def _has_effect(op: Op) -> bool:
-    return op.name in _EFFECTS or any(_has_effect(inner) for block in op.regions for inner in block.ops)
-
-
 def drop_dead(entry: Block) -> None:
     """Drops ops that have neither effects nor uses, and carried values that nobody reads.
 
     A carried value goes when neither its result nor its argument is read, apart from what computes
     its own next value: it is a name that the body happens to assign.
     """
-    _sweep(entry, set())
+    live = _Live(entry)
+    for op in live.home:
+        if op.name in _EFFECTS:
+            live.need(op)
+    live.follow()
+    live.sweep(entry)
 
 
-def _sweep(block: Block, used: set[Value]) -> None:
-    kept: list[Op] = []
-    for op in reversed(block.ops):
-        dead = op.name not in _TERMINATORS and not any(v in used for v in op.results) and not _has_effect(op)
-        if dead:
-            continue
-        if op.name == "tegula.stream":
-            _sweep_stream(op, used)
-        else:
-            if op.name == "scf.if":
-                _drop_results(op, used)
+class _Live:
+    """What is needed, from the effects backwards. Values are found by identity: `==` on them records a comparison."""
+
+    def __init__(self, entry: Block) -> None:
+        self.home: dict[Op, Block] = {}  # the block that an op stands in
+        self.owner: dict[Block, Op] = {}  # the op that a block belongs to
+        self._find(entry)
+        self.ops: set[Op] = set()
+        self.values: set[int] = set()
+        self.todo: list[Value] = []
+
+    def _find(self, block: Block) -> None:
+        for op in block.ops:
+            self.home[op] = block
             for region in op.regions:
-                _sweep(region, used)
-        used.update(op.operands)
-        kept.append(op)
-    block.ops = kept[::-1]
+                self.owner[region] = op
+                self._find(region)
 
+    def need(self, op: Op | None) -> None:
+        """An op is needed, and so are the ones around it. What a stream or a branch yields is asked for one by one."""
+        while op is not None and op not in self.ops:
+            self.ops.add(op)
+            self.todo += op.operands[: {"tegula.stream": 2, "scf.if": 1}.get(op.name, len(op.operands))]
+            op = self.owner.get(self.home[op])
 
-def _drop_results(op: Op, used: set[Value]) -> None:
-    """Results of a branch that nobody reads are not yielded."""
-    live = [v in used for v in op.results]
-    op.results = _pick(op.results, live)
-    for region in op.regions:
-        last = region.ops[-1]
-        last.operands = _pick(last.operands, live)
+    def follow(self) -> None:
+        """Everything that needed values hang on."""
+        while self.todo:
+            value = self.todo.pop()
+            if id(value) in self.values:
+                continue
+            self.values.add(id(value))
+            op = value.op or self.owner.get(value.block)
+            if op is None:
+                continue  # an argument of the kernel
+            self.need(op)
+            if op.name == "tegula.stream":
+                slots = op.results if value.op is not None else op.regions[0].args[1:]
+                for i in (i for i, v in enumerate(slots) if v is value):
+                    self.todo += [op.operands[2 + i], op.regions[0].ops[-1].operands[i]]
+            elif op.name == "scf.if" and value.op is not None:
+                for i in (i for i, v in enumerate(op.results) if v is value):
+                    self.todo += [region.ops[-1].operands[i] for region in op.regions]
 
+    def sweep(self, block: Block) -> None:
+        """Keeps what is needed of a block, and of the blocks in it."""
+        block.ops = [op for op in block.ops if op in self.ops or op.name in _TERMINATORS]
+        for op in block.ops:
+            if op.name == "tegula.stream":
+                body = op.regions[0]
+                live = [any(id(v) in self.values for v in slot) for slot in zip(op.results, body.args[1:])]
+                op.operands[2:] = _pick(op.operands[2:], live)
+                body.args[1:] = _pick(body.args[1:], live)
+                self._results(op, live)
+            elif op.name == "scf.if":
+                self._results(op, [id(v) in self.values for v in op.results])
+            for region in op.regions:
+                self.sweep(region)
 
-def _sweep_stream(op: Op, used: set[Value]) -> None:
-    body = op.regions[0]
-    last = body.ops[-1]
-    before, yielded = body.ops, last.operands
-    live = [v in used for v in op.results]
-    while True:  # a slot is live if its result, or its argument under the live slots, is read
-        trial = set(used)
-        body.ops, last.operands = before, _pick(yielded, live)
-        nested = [(o, list(o.operands), list(o.results), o.regions) for o in _all(before)]
-        _sweep(body, trial)
-        now = [was or arg in trial for was, arg in zip(live, body.args[1:])]
-        if now == live:
-            used.update(trial)
-            break
-        live = now
-        for o, operands, results, regions in nested:
-            o.operands, o.results, o.regions = operands, results, regions
-    last.operands = _pick(yielded, live)
-    op.operands[2:] = _pick(op.operands[2:], live)
-    op.results = _pick(op.results, live)
-    body.args[1:] = _pick(body.args[1:], live)
+    def _results(self, op: Op, live: list[bool]) -> None:
+        op.results = _pick(op.results, live)
+        for region in op.regions:
+            region.ops[-1].operands = _pick(region.ops[-1].operands, live)
 
 
 def _pick(values: Sequence[Value], live: Sequence[bool]) -> list[Value]:
     return [v for v, keep in zip(values, live) if keep]
-
-
-def _all(ops: Sequence[Op]) -> Iterator[Op]:
-    for op in ops:
-        yield op
-        for region in op.regions:
-            yield from _all(region.ops)
 
 
 def walk(op: Op) -> Iterator[Op]:

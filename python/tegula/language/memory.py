@@ -310,7 +310,7 @@ def _box(view: View, coordinates: Sequence[Coordinate]) -> _Box:
         shape.append(c.size)
         limit = size if c.limit is None else c.limit
         # A limit that is the size of its axis says nothing.
-        needed = needed or not (limit is size or (isinstance(limit, int) and limit is not True and limit == size))
+        needed = needed or not (limit is size or (type(limit) is int and type(size) is int and limit == size))
         limits.append(limit)
     return _Box(offsets, [as_index(n) for n in limits] if needed else [], tuple(shape), by, axis)
 

@@ -236,6 +236,11 @@ class Value:
     def __neg__(self) -> Any:
         return elementwise(SUB, -0.0 if dtype_of(self).is_float else 0, self)
 
+    def __abs__(self) -> Any:
+        from tegula.testing.numpy_language.math import absolute  # functions are built on values
+
+        return absolute(self)
+
     def __pow__(self, other: Any) -> NoReturn:
         fail(ControlError, "`**` does not act on tiles: write a product, or exp and log")
 
