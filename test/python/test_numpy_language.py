@@ -426,7 +426,10 @@ def test_schnet_forward(h: Harness, BR: int, BE: int) -> None:
 
 
 def test_schnet_forces() -> None:
-    h = Harness("f64", True)
+    schnet_forces(Harness("f64", True))
+
+
+def schnet_forces(h: Harness) -> None:
     g = Graph(h)
     gd, gp, gh = h.out_a(g.E), h.out_a(g.n, 3), h.out_a(g.n, g.F)
     h.run(K.cfconv_bwd_dst, g.pos, g.h, g.ct, g.ptr, i32s(g.src), g.filter, gd, gp, g.gamma, g.rc, BE=16)
@@ -520,7 +523,10 @@ def test_persistent_lstm(h: Harness) -> None:
 
 
 def test_mixture_of_block_attention() -> None:
-    h = Harness("f64", True)
+    mixture_of_block_attention(Harness("f64", True))
+
+
+def mixture_of_block_attention(h: Harness) -> None:
     H, M, D, DV, BK, KK = 2, 43, 12, 20, 8, 3
     NB = -(-M // BK)
     q, k, v = h.R(H, M, D), h.R(H, M, D), h.R(H, M, DV)
@@ -553,7 +559,10 @@ def test_mixture_of_block_attention() -> None:
 
 
 def test_bitmap_sparse_product() -> None:
-    h = Harness("f64", True)
+    bitmap_sparse_product(Harness("f64", True))
+
+
+def bitmap_sparse_product(h: Harness) -> None:
     M, KD, N, S = 128, 192, 11, 2
     a = np.where(h.rng.random((M, KD)) < 0.4, h.R(M, KD), 0)
     b, bits, base, values = h.R(KD, N), np.zeros((2, 3, 8, 8), np.uint64), i32s(np.zeros((2, 3))), []
@@ -574,13 +583,17 @@ def test_bitmap_sparse_product() -> None:
 
 
 def test_head_with_packed_keys() -> None:
+    head_with_packed_keys(Harness("f32", False))
+
+
+def head_with_packed_keys(h: Harness) -> None:
     rng = np.random.default_rng(3)
     R, C, CAP, D, P = 5, 40, 4, 12, 7
     W = rng.standard_normal((C, CAP, D)).astype(np.float32)
     cent, x = W.mean(1), rng.standard_normal((R, D)).astype(np.float32)
     ids = i32s(rng.permutation(C * CAP).reshape(C, CAP))
     sel, best = i32s(np.zeros((R, P))), np.full(R, np.iinfo(np.int64).min)
-    run = Evaluation(seed=2)
+    run = h.run
     run(K.head_route, x, cent, sel, BC=16)
     run(K.head_probe, x, W, ids, sel, best)
     got = 0x7FFFFFFF - (best & 0xFFFFFFFF)

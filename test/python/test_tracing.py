@@ -53,6 +53,12 @@ DKDV = (Q, KEYS, VALUES, OUT, LSE, LSE, KEYS, VALUES, 0.3)
 DQ = (Q, KEYS, VALUES, OUT, LSE, LSE, Q, 0.3)
 FLAGS: list[dict[str, Any]] = [{}, {"right": 0}, {"left": 2, "right": 1, "softcap": 1.5}]
 
+LOW_RANK = (
+    (s(2, 4, 50, 10), s(4, 10, 64), f(4, 64), s(2, 4, 60, 10), s(4, 10, 64), f(4, 64), s(2, 4, 60, 10))
+    + (s(4, 10, 80), f(4, 80), s(2, 4, 50, 80), 0.3)
+)  # fmt: skip
+FILTER = K.Filter(s(10, 48), f(48), s(48, 48), f(48), f(10))
+
 # Every kernel of the language page that uses only what this version has.
 CALLS: list[tuple[tg.Kernel, tuple[Any, ...], dict[str, Any]]] = [
     *[(K.attention_fwd, FORWARD, flags) for flags in FLAGS],
@@ -71,12 +77,23 @@ CALLS: list[tuple[tg.Kernel, tuple[Any, ...], dict[str, Any]]] = [
     (K.matmul, (s(100, 70), s(70, 90), s(100, 90), f(90)), {"epilogue": lambda x: tg.maximum(x, 0.0)}),
     (K.layer_norm, (s(100, 70), f(70), f(70), s(100, 70), 1e-5), {}),
     (K.low_rank_ffn, (s(99, 70), s(70, 10), s(10, 200), f(200), s(200, 12), s(12, 70), f(70), s(99, 70)), {}),
+    *[(K.low_rank_attention, LOW_RANK, {"absorb": absorb}) for absorb in (False, True)],
+    (K.cfconv_fwd, (f(99, 3), s(99, 48), i(100), i(700), FILTER, f(99, 48), 0.5, 5.0), {}),
+    (K.cfconv_bwd_dst, (f(99, 3), s(99, 48), f(99, 48), i(100), i(700), FILTER, f(700), f(99, 3), 0.5, 5.0), {}),
     (
-        K.low_rank_attention,
-        (s(2, 4, 50, 10), s(4, 10, 64), f(4, 64), s(2, 4, 60, 10), s(4, 10, 64), f(4, 64), s(2, 4, 60, 10))
-        + (s(4, 10, 80), f(4, 80), s(2, 4, 50, 80), 0.3),
-        {"absorb": False},
+        K.cfconv_bwd_src,
+        (f(99, 3), f(99, 48), i(100), i(700), i(700), FILTER, f(700), f(99, 48), f(99, 3), 0.5, 5.0),
+        {},
     ),
+    (K.block_means, (s(2, 99, 32), f(2, 2, 32)), {}),
+    (
+        K.moba_attend,
+        (s(2, 99, 32), s(2, 99, 32), s(2, 99, 48), i(2, 3), i(2, 297), f(2, 297, 48), f(2, 297), 0.3),
+        {"KK": 3},
+    ),
+    (K.moba_merge, (f(2, 99, 3, 48), f(2, 99, 3), s(2, 99, 48)), {}),
+    (K.sum_partials, (f(3, 99, 70), s(99, 70)), {}),
+    (K.head_probe, (s(5, 48), s(40, 4, 48), i(40, 4), i(5, 7), tg.Spec((5,), i64)), {}),
     (K.fft_conv, (s(3, 5, 1000), f(5, 1024), f(5, 1024), s(3, 5, 1000)), {}),
     (K.fft_conv, (s(3, 5, 60), f(5, 6), f(5, 6), s(3, 5, 60)), {"factors": (4, 4, 8), "keep": (1, 2, 3)}),
     (K.butterfly_conv, (s(3, 5, 64), s(2, 5, 8, 8), s(2, 5, 8, 8), f(5, 64), f(5, 64), s(3, 5, 64)), {}),
