@@ -12,34 +12,39 @@ import sys
 from tile_programs.draw import program
 from tile_programs.form import source
 from tile_programs.reduce import report
-from tile_programs.run import failure
+from tile_programs.run import isolated
+
+AT_ONCE = 100
 
 
 def one(seed: int) -> int:
-    """Runs one program and says what came out."""
+    """Runs one program, each target in a process of its own, and says what came out."""
     drawn = program(seed)
     print(source(drawn), flush=True)
-    found = failure(drawn)
-    print("all agree" if found is None else report(drawn, found))
+    found = isolated(drawn)
+    print("all agree" if found is None else report(drawn, found, seconds=300, run=isolated))
     return found is not None
 
 
 def hunt(first: int, last: int) -> int:
-    """Runs each seed in a process of its own: a crash or a hang is a finding like any other."""
-    bad = 0
-    for seed in range(first, last):
-        command = [sys.executable, "-m", "tile_programs", str(seed)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        except subprocess.TimeoutExpired:
-            print(f"seed {seed}: no end after 300 s", flush=True)
-            bad += 1
-            continue
-        if done.returncode:
-            print(f"seed {seed}: exit status {done.returncode}\n{done.stdout}{done.stderr[-2000:]}", flush=True)
-            bad += 1
-    print(f"{last - first} programs, {bad} findings")
-    return bad > 0
+    """Runs a range in processes of their own; those that fail or crash, one by one."""
+    bad: list[int] = []
+    check = "import sys; from tile_programs.draw import program; from tile_programs.run import failure; "
+    check += "print(*(s for s in range({}, {}) if print('at', s, file=sys.stderr) or failure(program(s))))"
+    at = first
+    while at < last:
+        end = min(at + AT_ONCE, last)
+        command = [sys.executable, "-c", check.format(at, end)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        bad += [int(s) for s in done.stdout.split()]
+        if done.returncode:  # a crash: go on behind it, and look again at what came before
+            end = max(int(line[3:]) for line in done.stderr.split("\n") if line.startswith("at ")) + 1
+            bad += [s for s in range(at, end) if isolated(program(s))]
+        at = end
+    for seed in bad:
+        one(seed)
+    print(f"{last - first} programs, {len(bad)} failures: {bad}")
+    return bool(bad)
 
 
 if __name__ == "__main__":

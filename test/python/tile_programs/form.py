@@ -158,7 +158,9 @@ def trimmed(program: Program) -> Program:
     """The program without dead statements, dead carried names and unused arguments."""
     body = _live(program.body, set())
     text = " ".join((program.grid, *_texts(body)))
-    arguments = tuple(a for a in program.arguments if f"{a.name}," in text or f"{a.name}[" in text or f"{a.name}." in text)
+    arguments = tuple(
+        a for a in program.arguments if f"{a.name}," in text or f"{a.name}[" in text or f"{a.name}." in text
+    )
     if not any(a.kind == "T" for a in arguments):  # something must say what T is
         arguments = (*arguments, Argument("t0", "In", "T", (1,), ("_",)))
     return replace(program, body=body, arguments=arguments)

@@ -11,6 +11,7 @@ is dead after a change goes with it.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -43,6 +44,8 @@ def simple(sort: Sort) -> str | None:
         return f"tg.span({sort.shape[0]})"
     if sort.kind == "index":
         return "1"
+    if sort.kind == "distinct":
+        return f"tg.iota({sort.shape[0]})"
     if not sort.tile:
         return None
     value = {"T": "0.5", "A": "0.5", "i1": "True"}.get(sort.kind, "1")
@@ -113,19 +116,23 @@ def reduced(program: Program, fails: Fails, seconds: float = 60.0) -> Program:
 
 
 def report(
-    program: Program, found: tuple[str, str], targets: tuple[Target, ...] = TARGETS, seconds: float = 60.0
+    program: Program,
+    found: tuple[str, str],
+    targets: tuple[Target, ...] = TARGETS,
+    seconds: float = 60.0,
+    run: Callable[[Program, tuple[Target, ...]], tuple[str, str] | None] = failure,
 ) -> str:
     """What failed, and the reduced program that still does: on the same target, with the same kind of error."""
     name, text = found
-    kind = text.split(":")[0] if "Error:" in text[:40] else ""
-    alone = tuple(t for t in targets if t.name == name)
+    kind = text.split(":")[0] if re.match(r"\w*(Error|Crash|Hang):", text) else ""
+    alone = tuple(t for t in targets if t.name == name) or targets
 
     def fails(smaller: Program) -> bool:
-        now = failure(smaller, alone)
+        now = run(smaller, alone)
         return now is not None and now[0] == name and now[1].startswith(kind)
 
     small = reduced(program, fails, seconds)
-    last = failure(small, alone) or found
+    last = run(small, alone) or found
     return (
         f"seed {program.seed} (T = {program.dtype}) on {name}: {text}\n"
         f"reduced from {count(program.body)} statements to {count(small.body)}: {last[1]}\n\n{source(small)}"

@@ -10,6 +10,9 @@ A further target joins by one entry in `TARGETS`: a backend, and which programs 
 from __future__ import annotations
 
 import linecache
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +22,7 @@ import numpy as np
 import tegula as tg
 from tegula._compiler.backend import Backend, Module, Options, default_backend
 from tegula.testing import Evaluation
+
 from tile_programs.form import Argument, Program, source
 
 NUMPY: dict[str, Any] = {
@@ -186,3 +190,28 @@ def failure(program: Program, targets: tuple[Target, ...] = TARGETS) -> tuple[st
         if found is not None:
             return target.name, found
     return None
+
+
+def isolated(program: Program, targets: tuple[Target, ...] = TARGETS, seconds: float = 120.0) -> tuple[str, str] | None:
+    """`failure` in a process of its own: a crash or a hang of a target is a failure like any other."""
+    for target in targets:
+        child = "import pickle, sys; from tile_programs.run import child; child(pickle.load(sys.stdin.buffer))"
+        data = pickle.dumps((program, target.name))
+        try:
+            done = subprocess.run([sys.executable, "-c", child], input=data, capture_output=True, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return target.name, f"Hang: no end after {seconds:.0f} s"
+        if done.returncode:
+            tail = done.stderr.decode(errors="replace")[-1500:]
+            return target.name, f"Crash: exit status {done.returncode}\n{tail}"
+        found: tuple[str, str] | None = pickle.loads(done.stdout)
+        if found is not None:
+            return found
+    return None
+
+
+def child(work: tuple[Program, str]) -> None:
+    """What a process of `isolated` does."""
+    program, name = work
+    found = failure(program, tuple(t for t in TARGETS if t.name == name))
+    sys.stdout.buffer.write(pickle.dumps(found))

@@ -29,7 +29,9 @@ def span(d: Drawer) -> tuple[str, int]:
     found = d.find(lambda s: s.kind == "span") if d.chance(0.6) else None
     if found is None:
         size = d.size()
-        text = d.one([f"tg.span({size})", f"tg.span({d.integer(0, 3)}, {size})", f"tg.span(0, {size}, {d.integer(0, size)})"])
+        text = d.one(
+            [f"tg.span({size})", f"tg.span({d.integer(0, 3)}, {size})", f"tg.span(0, {size}, {d.integer(0, size)})"]
+        )
         return d.let(text, (), Sort("span", (size,)), "s"), size
     name, sort = found
     if d.chance(0.3):
@@ -78,7 +80,7 @@ def load(d: Drawer, by: str | None = None, length: int = 0) -> bool:
         shape[at] = length
     if math.prod(shape) > LARGEST:
         return False
-    coordinates = ["{%d}" % i for i in range(rank)]
+    coordinates = [f"{{{i}}}" for i in range(rank)]
     uses = [by if i == at and by is not None else name for i, (name, _) in enumerate(spans)]
     sizes = [max(1, n + d.integer(-2, 2)) for n in shape]
     if d.chance(0.25):  # an axis of an index
@@ -89,7 +91,8 @@ def load(d: Drawer, by: str | None = None, length: int = 0) -> bool:
         uses.append(index(d))
     name = d.argument("In", kind, tuple(sizes))
     pad = d.one([0, 1, -2]) if d.chance(0.3) and kind != "i1" else 0
-    text = f"tg.load({name}, ({', '.join(coordinates)},)" + (f", pad={pad if kind not in FLOATS else float(pad)})" if pad else ")")
+    padding = f", pad={pad if kind not in FLOATS else float(pad)}" if pad else ""
+    text = f"tg.load({name}, ({', '.join(coordinates)},){padding})"
     d.let(text, tuple(uses), Sort(kind, tuple(shape), bound=4.0))
     return True
 
@@ -129,7 +132,7 @@ def store(d: Drawer, name: str, sort: Sort) -> None:
             along[axis] = (g, instances * g_sort.shape[0] + d.integer(-2, 1))
         else:
             leading.append((g if g_sort.kind == "index" else f"{g}.start // {g_sort.shape[0]}", instances))
-    if free and not along and "scatter" not in d.without and d.chance(0.3):
+    if free and not along and "scatter" not in d.without and d.chance(0.15):
         scatter = d.one(free)
     for g, instances in leading:
         texts.append(f"{{{len(uses)}}}" + g[len(g.split(".")[0]) :])
@@ -143,7 +146,8 @@ def store(d: Drawer, name: str, sort: Sort) -> None:
             sizes.append(max(1, size))
         elif axis == scatter:
             ids = d.argument("In", "i32", (n,), "distinct")
-            by = d.let(f"tg.load({ids}, (tg.span({n}),))", (), Sort("i32", (n,)))
+            by = d.fresh("j")  # in no scope: nothing else is as distinct
+            d.block.append(Let(by, f"tg.load({ids}, (tg.span({n}),))", (), Sort("distinct", (n,))))
             texts.append(f"{{{len(uses)}}}")
             uses.append(by)
             sizes.append(n)
@@ -204,7 +208,10 @@ def fit(d: Drawer, shapes: list[tuple[int, ...]]) -> tuple[list[str], tuple[int,
     return None
 
 
-def pair(d: Drawer, fits: Callable[[Sort], bool]) -> tuple[list[str], tuple[str, ...], tuple[Sort, ...], tuple[int, ...]] | None:
+Pair = tuple[list[str], tuple[str, ...], tuple[Sort, ...], tuple[int, ...]]
+
+
+def pair(d: Drawer, fits: Callable[[Sort], bool]) -> Pair | None:
     """Two values of one kind, one of them a tile."""
     first = d.find(lambda s: s.tile and fits(s))
     if first is None:
@@ -550,7 +557,9 @@ def operands(d: Drawer, kinds: tuple[str, ...]) -> tuple[list[str], tuple[str, .
             turned = d.chance(0.5)
             texts.append(f"{{{i}}}.T" if turned else f"{{{i}}}")
             shapes.append((*s.shape[:-2], s.shape[-1], s.shape[-2]) if turned else s.shape)
-        if shapes[0][-1] != shapes[1][-2] or any(p != q and 1 not in (p, q) for p, q in zip(shapes[0][:-2], shapes[1][:-2], strict=True)):
+        if shapes[0][-1] != shapes[1][-2] or any(
+            p != q and 1 not in (p, q) for p, q in zip(shapes[0][:-2], shapes[1][:-2], strict=True)
+        ):
             continue
         sorts = tuple(replace(s, shape=shape) for (_, s), shape in zip(two, shapes, strict=True))
         return texts, tuple(n for n, _ in two), (sorts[0], sorts[1])
@@ -644,7 +653,9 @@ def transform(d: Drawer) -> bool:
     back = d.chance(0.5)
     if back:
         again = d.fresh("z")
-        text = f"tg.ifft(tg.Cx({{0}}.re.to({sort.kind}), {{0}}.im.to({sort.kind})), {tuple(factors)}{cut_rows}{cut_keep})"
+        text = (
+            f"tg.ifft(tg.Cx({{0}}.re.to({sort.kind}), {{0}}.im.to({sort.kind})), {tuple(factors)}{cut_rows}{cut_keep})"
+        )
         d.block.append(Let(again, text, (z,), complex_sort))
         z, bound = again, bound * math.sqrt(math.prod(keep))
     shape = (rows, n if back else math.prod(keep))
@@ -685,7 +696,7 @@ def segments(d: Drawer) -> bool:
 # ---- softmax
 
 
-def weights(d: Drawer, rows: int, cols: int, kind: str = "A") -> str | None:
+def weights(d: Drawer, rows: int, cols: int) -> tuple[str, str, str] | None:
     """Log-weights [rows, N] of kind A and values [N, cols], as the operands of an update; some weights are −∞."""
     values = d.find(lambda s: s.floating and s.tile and len(s.shape) == 2 and s.shape[1] == cols)
     if values is None:
@@ -708,15 +719,16 @@ def weights(d: Drawer, rows: int, cols: int, kind: str = "A") -> str | None:
         name = d.fresh("w")
         d.block.append(Let(name, "tg.where({0}, {1}, -tg.inf)", (mask[0], w[0]), Sort("A", (rows, n))))
     scale = d.one(["", ", scale=0.5", ", scale=2.0"])
-    return f"{name}|{values[0]}|{scale}"
+    return name, values[0], scale
 
 
 def updated(d: Drawer, state: str, sort: Sort) -> str | None:
     """A softmax state after one more tile."""
-    found = weights(d, *sort.shape)
+    rows, cols = sort.shape
+    found = weights(d, rows, cols)
     if found is None:
         return None
-    w, v, scale = found.split("|")
+    w, v, scale = found
     return d.let(f"tg.softmax_update({{0}}, {{1}}, {{2}}{scale})", (state, w, v), sort, "t")
 
 
@@ -857,10 +869,10 @@ def combined(d: Drawer, name: str, sort: Sort, found: tuple[str, Sort] | None, t
 
 
 STEPS: list[tuple[Callable[[Any], bool], float]] = [
-    (load, 3.0), (gather, 1.5), (scalar, 0.7), (unary, 4.5), (binary, 6.0), (integer, 2.0), (compare, 1.5), (logic, 0.8),
-    (affine, 1.0), (where, 2.0), (cast, 2.0), (make, 1.0), (turn, 1.2), (reshape, 1.2), (cut, 1.2), (concat, 1.2),
-    (reduce, 3.5), (scan, 1.2), (dot, 3.0), (integer_dot, 0.5), (low_rank, 0.7), (transform, 0.6), (segments, 1.5),
-    (softmax, 2.0),
+    (load, 3.0), (gather, 1.5), (scalar, 0.7), (unary, 4.5), (binary, 6.0), (integer, 2.0), (compare, 1.5),
+    (logic, 0.8), (affine, 1.0), (where, 2.0), (cast, 2.0), (make, 1.0), (turn, 1.2), (reshape, 1.2), (cut, 1.2),
+    (concat, 1.2), (reduce, 3.5), (scan, 1.2), (dot, 3.0), (integer_dot, 0.5), (low_rank, 0.7), (transform, 1.2),
+    (segments, 1.5), (softmax, 2.0),
 ]  # fmt: skip
 
 
