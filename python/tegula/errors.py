@@ -123,6 +123,10 @@ class MemberError(TegulaError, AttributeError):
     """A tile, scalar, view or span has no such member."""
 
 
+class ScheduleError(TegulaError):
+    """A hand-written schedule cannot be read, or does not fit its kernel; the place is a line of the schedule."""
+
+
 class CompileError(TegulaError):
     """The compiler refused the program; its diagnostics, at the author's lines."""
 

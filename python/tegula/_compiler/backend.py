@@ -145,3 +145,11 @@ def default_backend() -> Backend:
         message = f"the compiled library of Tegula is not installed: {e}"
         raise CompileFailed([Diagnostic("error", message)]) from None
     return backend
+
+
+@lru_cache(maxsize=8)
+def resolved(target: str) -> str:
+    """A target by its name in the table, with its features: what "native" is on this machine."""
+    module: Any = import_module("tegula.runtime")
+    name: str = module.backend().resolve(target)
+    return name

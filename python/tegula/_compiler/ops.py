@@ -196,7 +196,23 @@ class Args(NamedTuple):
     args: tuple[Arg, ...]
 
 
-Attr = Int | Str | Symbol | Ints | Segments | Unit | Enum | FastMath | Number | Splat | Dense | Args
+class ScheduleRow(NamedTuple):
+    """One row of a stream's schedule: who issues which anchors, how late, and how."""
+
+    role: str
+    stage: int
+    labels: tuple[str, ...]
+    flag: str | None
+    amount: int
+
+
+class Rows(NamedTuple):
+    """The schedule of a stream."""
+
+    rows: tuple[ScheduleRow, ...]
+
+
+Attr = Int | Str | Symbol | Ints | Segments | Unit | Enum | FastMath | Number | Splat | Dense | Args | Rows
 Attrs = tuple[tuple[str, Attr], ...]
 
 

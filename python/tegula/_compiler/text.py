@@ -27,6 +27,8 @@ from tegula._compiler.ops import (
     Number,
     Op,
     Places,
+    Rows,
+    ScheduleRow,
     Segments,
     Splat,
     Str,
@@ -98,6 +100,11 @@ def _arg(arg: Arg) -> str:
     return f"#tegula.arg<{arg.access} {_string(arg.name)}{align}{multiples}>"
 
 
+def _row(row: ScheduleRow) -> str:
+    flag = f" {row.flag}" + (f" {row.amount}" if row.amount else "") if row.flag else ""
+    return f"<{row.role} {row.stage} {' + '.join([_string(n) for n in row.labels])}{flag}>"
+
+
 def _number_text(attr: Number) -> str:
     text = _number(attr.value, attr.dtype)
     return text if attr.dtype is i1 else f"{text} : {attr.dtype.mlir}"
@@ -116,6 +123,7 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     Splat: lambda a: f"dense<{_number(a.value, a.type.dtype)}> : {a.type.text}",
     Dense: lambda a: f"{_dense(a.data, a.type)} : {a.type.text}",
     Args: lambda a: f"[{', '.join([_arg(x) for x in a.args])}]",
+    Rows: lambda a: f"#tegula.schedule<[{', '.join([_row(r) for r in a.rows])}]>",
     Unit: lambda _: "",
 }
 

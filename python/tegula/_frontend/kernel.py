@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType
 from typing import Any, overload
 
@@ -22,15 +23,17 @@ from tegula._compiler.backend import (
     Position,
     ScalarDesc,
     default_backend,
+    resolved,
 )
 from tegula._compiler.environment import Environment, environment
 from tegula._compiler.ops import walk
 from tegula._frontend.dispatch import THREADS, Dispatch, Prepared, check_scalar, packer, refused
+from tegula._frontend.schedule import Schedule, parse
 from tegula._frontend.signature import REQUIRED, Bound, Signature, bind, signature_of
-from tegula._frontend.specialise import Specialised, specialise
+from tegula._frontend.specialise import Options, Specialised, specialise
 from tegula._frontend.trace import INTERCEPT, sites
 from tegula.errors import CompileError, KernelError, LaunchError, Note, Site
-from tegula.language.annotations import ViewSpec
+from tegula.language.annotations import Static, ViewSpec
 from tegula.language.dtypes import DType
 
 # A kernel keeps this many specialisations; then it starts again. Only closures that capture ever
@@ -51,8 +54,15 @@ class ArtifactKey:
 class Kernel:
     """A kernel. Call it with arrays; `ir` shows what it becomes."""
 
-    def __init__(self, fn: FunctionType, repeatable: bool = False, backend: Backend | None = None) -> None:
+    def __init__(
+        self,
+        fn: FunctionType,
+        repeatable: bool = False,
+        backend: Backend | None = None,
+        schedules: tuple[Schedule, ...] = (),
+    ) -> None:
         self.fn = fn
+        self.schedules = schedules
         self.name = fn.__name__
         self.repeatable = repeatable
         self.signature: Signature = signature_of(fn)
@@ -72,7 +82,7 @@ class Kernel:
 
     def on(self, backend: Backend) -> Kernel:
         """The same kernel, compiled and run by another backend."""
-        return Kernel(self.fn, self.repeatable, backend)
+        return Kernel(self.fn, self.repeatable, backend, self.schedules)
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
         """Launches the kernel."""
@@ -83,6 +93,25 @@ class Kernel:
         self._dispatch.cache.clear()
         self._specialised.clear()
         self._compiled.clear()
+
+    def schedule(self, source: str | Path, /) -> None:
+        """Adds hand-written schedules, as text or as a file: what runs faster, and gives the same results.
+
+        The first one that serves a call's target and block sizes is used. `tegulac --print-schedule` prints
+        the form; a label that the kernel does not have is an error when it is compiled for that target.
+
+        Raises:
+            ScheduleError: The text cannot be read, or is of another kernel.
+        """
+        tiles = [p.name for p in self.signature.parameters if p.spec is Static.TILE]
+        self.schedules = (*self.schedules, *parse(source, self.name, tiles))
+        self.clear()
+
+    def options(self) -> Options:
+        """What every specialisation of this kernel is traced with."""
+        if not self.schedules:
+            return Options(self.repeatable)
+        return Options(self.repeatable, self.schedules, resolved(environment().target))
 
     # -- what a call needs when the generated function does not know it
 
@@ -155,9 +184,7 @@ class Kernel:
         if found is None:
             if len(self._specialised) >= _CAPACITY:
                 self.clear()
-            found = self._specialised[bound.key] = specialise(
-                self.fn, self.signature, bound, repeatable=self.repeatable
-            )
+            found = self._specialised[bound.key] = specialise(self.fn, self.signature, bound, options=self.options())
         return found
 
     def compiled(self, found: Specialised) -> CompiledKernel:

@@ -128,7 +128,7 @@ class Recording(Host):
                 self.note(Guard(Formula("==", (size.formula, Formula("const", (int(size),)))), True))
 
     def _kernel(self, kernel: Any, bound: Any) -> tuple[str, dict[str, DType]]:
-        found = specialise(kernel.fn, kernel.signature, bound, repeatable=kernel.repeatable)
+        found = specialise(kernel.fn, kernel.signature, bound, options=kernel.options())
         known = self.kernels.get(found.text.plain)
         if known is not None:
             return known[0], found.scalars
@@ -136,7 +136,7 @@ class Recording(Host):
         self.symbols[kernel.name] = count + 1
         symbol = f"{kernel.name}_{count}" if count else kernel.name
         if count:
-            named = specialise(kernel.fn, kernel.signature, bound, symbol, kernel.repeatable)
+            named = specialise(kernel.fn, kernel.signature, bound, symbol, kernel.options())
             self.kernels[found.text.plain] = (symbol, named.op)
         else:
             self.kernels[found.text.plain] = (symbol, found.op)

@@ -17,6 +17,7 @@ from tegula._compiler.text import Text, print_module
 from tegula._frontend import calls
 from tegula._frontend import trace as tracing
 from tegula._frontend.launch_checks import add_launch_checks
+from tegula._frontend.schedule import Schedule, attach
 from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_stride, value_key
 from tegula._frontend.trace import Trace, label_of, resolve, sites
 from tegula.errors import ControlError, KernelError, Note, ScopeError, TegulaError
@@ -74,13 +75,23 @@ class Specialised:
         return all(g.is_current for g in self.globals)
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a kernel says about all its specialisations; `target` is asked for only where there are schedules."""
+
+    repeatable: bool = False
+    schedules: tuple[Schedule, ...] = ()
+    target: str = ""
+
+
 class _Tracer:
-    def __init__(self, fn: FunctionType, signature: Signature, bound: Bound, name: str, repeatable: bool) -> None:
+    def __init__(self, fn: FunctionType, signature: Signature, bound: Bound, name: str, options: Options) -> None:
         self.fn = fn
+        self.options = options
         self.signature = signature
         self.bound = bound
         self.name = name
-        self.trace = Trace(dict(bound.dtypes), _run.__code__, repeatable)
+        self.trace = Trace(dict(bound.dtypes), _run.__code__, options.repeatable)
         self.args: list[Arg] = []
         self.views: list[tuple[View, BoundArray]] = []
         self.scalars: dict[str, DType] = {}
@@ -197,6 +208,11 @@ class _Tracer:
         attrs = (("args", Args(tuple(self.args))), ("sym_name", Str(self.name)))
         op = Op("tegula.kernel", (), attrs, (trace.entry,), place)
         _name_anchors(trace.entry)
+        values = self.bound.values
+        for schedule in self.options.schedules:
+            if schedule.serves(self.options.target, values):
+                attach(trace.entry, schedule)
+                break
         return op
 
 
@@ -255,10 +271,10 @@ def _unbound(e: NameError, trace: Trace) -> TegulaError:
 
 
 def specialise(
-    fn: FunctionType, signature: Signature, bound: Bound, name: str | None = None, repeatable: bool = False
+    fn: FunctionType, signature: Signature, bound: Bound, name: str | None = None, options: Options = Options()
 ) -> Specialised:
     """Traces the kernel for what the call has bound."""
-    tracer = _Tracer(fn, signature, bound, name or fn.__name__, repeatable)
+    tracer = _Tracer(fn, signature, bound, name or fn.__name__, options)
     op = tracer.specialise()
     frozen = _globals_of(tracer.trace.functions.values())
     return Specialised(op, print_module([op], sites), tracer.scalars, frozen)

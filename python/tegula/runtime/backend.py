@@ -103,6 +103,17 @@ class LibraryBackend:
             raise CompileFailed(messages)
         return LibraryModule(self._library, module)
 
+    def resolve(self, target: str, /) -> str:
+        """A target by its name in the table, with its features. Raises CompileFailed if there is none."""
+        artifact, messages = self._compiler("tegula_compile", "module {}", (), target, Options())
+        if artifact is None:
+            raise CompileFailed(messages)
+        try:
+            name: bytes = self._library.dll.tegula_artifact_target(artifact)
+            return name.decode()
+        finally:
+            self._library.dll.tegula_artifact_free(artifact)
+
     def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
         """The program at a level, as text. Raises CompileFailed."""
         output, messages = self._compiler("tegula_emit", text, (level.encode(),), target, options)

@@ -79,6 +79,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "tegula_artifact_serialize": (c_void_p, [c_void_p, POINTER(c_void_p)]),
     "tegula_artifact_deserialize": (c_void_p, [c_char_p, c_size_t, POINTER(c_void_p)]),
     "tegula_artifact_free": (None, [c_void_p]),
+    "tegula_artifact_target": (c_char_p, [c_void_p]),
     "tegula_module_load": (c_void_p, [c_void_p, POINTER(c_void_p)]),
     "tegula_module_find": (c_void_p, [c_void_p, c_char_p]),
     "tegula_module_free": (None, [c_void_p]),
