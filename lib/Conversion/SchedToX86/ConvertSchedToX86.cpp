@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -64,7 +65,18 @@ Value x86::Arena::get(Value buffer, ArrayRef<int64_t> shape) {
   auto type = cast<MemRefType>(get(buffer).getType());
   if (type.getShape() == shape)
     return get(buffer);
-  return view(buffer.getDefiningOp<AllocOp>(), MemRefType::get(shape, type.getElementType()));
+  Value root = buffer;
+  while (auto view = root.getDefiningOp<sched::ViewOp>())
+    root = view.getSource();
+  auto wanted = MemRefType::get(shape, type.getElementType());
+  if (auto alloc = root.getDefiningOp<AllocOp>())
+    return view(alloc, wanted);
+  if (!type.getLayout().isIdentity())
+    return nullptr;
+  OpBuilder builder(buffer.getContext());
+  builder.setInsertionPointAfterValue(get(buffer));
+  return memref::ReinterpretCastOp::create(builder, buffer.getLoc(), wanted, get(buffer),
+                                           /*offset=*/0, shape, computeSuffixProduct(shape));
 }
 
 void x86::Arena::finish() {
@@ -79,7 +91,7 @@ void x86::Arena::finish() {
 /// Writes what `op` means in front of it.
 static LogicalResult lower(x86::Context &context, Operation *op) {
   for (Value operand : op->getOperands())
-    if (isa<BufType>(operand.getType()) && !operand.getDefiningOp<AllocOp>())
+    if (isa<BufType>(operand.getType()) && !context.arena.get(operand))
       return op->emitOpError("takes a buffer that is no allocation of this kernel");
   OpBuilder builder(op);
   x86::Emitter emit(builder, op->getLoc(), context.target);
@@ -94,6 +106,9 @@ static LogicalResult lower(x86::Context &context, Operation *op) {
       .Case([&](MapOp op) { return lowerMap(context, emit, op); })
       .Case([&](MoveOp op) { return lowerMove(context, emit, op); })
       .Case([&](sched::ReshapeOp op) { return lowerReshape(context, emit, op); })
+      .Case([&](sched::ConstantOp op) { return lowerConstant(context, emit, op); })
+      .Case([&](sched::SliceOp op) { return lowerSlice(context, emit, op); })
+      .Case([&](sched::ViewOp op) { return lowerView(context, emit, op); })
       .Case([&](ScalarOp op) { return lowerScalar(context, emit, op); })
       .Case([&](sched::ScanOp op) { return lowerScan(context, emit, op); })
       .Case([&](sched::ArgMaxOp op) { return lowerArgMax(context, emit, op); })
@@ -120,6 +135,7 @@ struct ConvertSchedToX86 : tegula::impl::ConvertSchedToX86PassBase<ConvertSchedT
       if (isa<SchedDialect>(op->getDialect()) && !isa<AllocOp, sched::YieldOp>(op))
         ops.push_back(op);
     });
+    SmallVector<Operation *> buffers;
     x86::Arena arena;
     if (failed(arena.place(grid, *target)))
       return failure();
@@ -127,8 +143,13 @@ struct ConvertSchedToX86 : tegula::impl::ConvertSchedToX86PassBase<ConvertSchedT
     for (Operation *op : ops) {
       if (failed(lower(context, op)))
         return failure();
-      op->erase();
+      if (op->getNumResults() == 0 || op->use_empty())
+        op->erase();
+      else
+        buffers.push_back(op); // a slice or view, which later ops name
     }
+    for (Operation *op : llvm::reverse(buffers))
+      op->erase();
     arena.finish();
     return success();
   }

@@ -21,8 +21,11 @@ public:
   mlir::LogicalResult place(GridOp grid, const TargetInfo &target);
   /// The storage of a buffer.
   mlir::Value get(mlir::Value buffer) const { return storage.lookup(buffer); }
-  /// The storage of a buffer under another contiguous shape.
+  /// The storage of a buffer under another shape; null for a slice, whose rows do
+  /// not follow each other.
   mlir::Value get(mlir::Value buffer, llvm::ArrayRef<int64_t> shape);
+  /// Gives `buffer` a storage that is made elsewhere.
+  void set(mlir::Value buffer, mlir::Value memref) { storage[buffer] = memref; }
   /// Erases the allocations, which nothing uses any more.
   void finish();
 
@@ -40,7 +43,14 @@ struct Context {
   Arena &arena;
   const TargetInfo &target;
   mlir::SymbolTable &symbols; ///< of the module, for constant tiles
+  /// Constants that stand in memory already, by value and storage.
+  llvm::DenseMap<std::pair<mlir::Attribute, mlir::Type>, mlir::memref::GlobalOp> constants{};
 };
+
+/// The elements of `value` in memory, laid out as the storage of `buf`; fails on a
+/// constant without data.
+mlir::FailureOr<mlir::Value> makeConstant(Context &context, Emitter &emit, mlir::Operation *op,
+                                          mlir::ElementsAttr value, sched::BufType buf);
 
 // One per op; each writes in front of the op, which the caller erases.
 mlir::LogicalResult lowerCopy(Context &context, Emitter &emit, sched::CopyOp op);
@@ -53,6 +63,9 @@ mlir::LogicalResult lowerMma(Context &context, Emitter &emit, sched::MmaOp op);
 mlir::LogicalResult lowerMap(Context &context, Emitter &emit, sched::MapOp op);
 mlir::LogicalResult lowerMove(Context &context, Emitter &emit, sched::MoveOp op);
 mlir::LogicalResult lowerReshape(Context &context, Emitter &emit, sched::ReshapeOp op);
+mlir::LogicalResult lowerConstant(Context &context, Emitter &emit, sched::ConstantOp op);
+mlir::LogicalResult lowerSlice(Context &context, Emitter &emit, sched::SliceOp op);
+mlir::LogicalResult lowerView(Context &context, Emitter &emit, sched::ViewOp op);
 mlir::LogicalResult lowerScalar(Context &context, Emitter &emit, sched::ScalarOp op);
 mlir::LogicalResult lowerScan(Context &context, Emitter &emit, sched::ScanOp op);
 mlir::LogicalResult lowerArgMax(Context &context, Emitter &emit, sched::ArgMaxOp op);

@@ -12,7 +12,6 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/DialectResourceBlobManager.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -82,49 +81,11 @@ LogicalResult MapBody::prepare() {
 /// A compile-time tile of many values becomes a constant in memory, laid out like
 /// the storage of a buffer.
 LogicalResult MapBody::makeGlobal(Operation *constant, ElementsAttr value) {
-  if (auto resource = dyn_cast<DenseResourceElementsAttr>(value)) {
-    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
-    bool splat = false;
-    if (!blob || !DenseElementsAttr::isValidRawBuffer(resource.getType(), blob->getData(), splat))
-      return constant->emitOpError("has no data");
-    value = DenseElementsAttr::getFromRawBuffer(resource.getType(), blob->getData());
-  }
-  auto dense = dyn_cast<DenseElementsAttr>(value);
-  if (!dense)
-    return constant->emitOpError("is a constant of unknown form");
-  auto type = cast<RankedTensorType>(dense.getType());
-  MemRefType storage = getStorage(BufType::get(type), context.target);
-  Type elem = storage.getElementType();
-  int64_t inner = type.getRank() ? type.getShape().back() : 1;
-  SmallVector<Attribute> padded;
-  Attribute zero = emit.builder.getZeroAttr(elem);
-  auto flush = [&] {
-    while (padded.size() % storage.getShape().back() != 0)
-      padded.push_back(zero);
-  };
-  for (auto [i, attr] : llvm::enumerate(dense.getValues<Attribute>())) {
-    if (auto real = dyn_cast<FloatAttr>(attr)) {
-      APFloat number = real.getValue();
-      bool lost;
-      number.convert(cast<FloatType>(elem).getFloatSemantics(), APFloat::rmNearestTiesToEven,
-                     &lost);
-      padded.push_back(FloatAttr::get(elem, number));
-    } else {
-      APInt number = cast<IntegerAttr>(attr).getValue();
-      padded.push_back(IntegerAttr::get(elem, number.zextOrTrunc(elem.getIntOrFloatBitWidth())));
-    }
-    if ((i + 1) % inner == 0)
-      flush();
-  }
-  OpBuilder builder(op->getContext());
-  auto data = DenseElementsAttr::get(RankedTensorType::get(storage.getShape(), elem), padded);
-  auto global = memref::GlobalOp::create(
-      builder, constant->getLoc(), "tile_constant", builder.getStringAttr("private"), storage,
-      data, /*constant=*/true, builder.getI64IntegerAttr(64));
-  StringAttr name = context.symbols.insert(global, context.symbols.getOp()->getRegion(0).front().begin());
-  globals[constant] =
-      memref::GetGlobalOp::create(emit.builder, constant->getLoc(), storage, name.getValue());
-  return success();
+  BufType buf = BufType::get(cast<RankedTensorType>(value.getShapedType()));
+  FailureOr<Value> memref = makeConstant(context, emit, constant, value, buf);
+  if (succeeded(memref))
+    globals[constant] = *memref;
+  return memref;
 }
 
 //===----------------------------------------------------------------------===//

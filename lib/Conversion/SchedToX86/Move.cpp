@@ -139,6 +139,8 @@ LogicalResult x86::lowerReshape(Context &context, Emitter &emit, sched::ReshapeO
     return context.arena.get(buffer, {type.getNumElements() / width, width});
   };
   Value source = rows(op.getSource()), dest = rows(op.getDest());
+  if (!source || !dest)
+    return op.emitOpError("takes a slice, whose rows do not follow each other");
   int64_t run = std::gcd(inner(from), inner(to));
   int64_t fromRuns = inner(from) / run, toRuns = inner(to) / run;
   int64_t total = from.getTile().getNumElements() / run;

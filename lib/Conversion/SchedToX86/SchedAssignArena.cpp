@@ -87,6 +87,25 @@ static bool overwrites(Operation *op, Value buffer) {
   return false;
 }
 
+/// What reads or writes a buffer, also through its slices and views.
+static SmallVector<Operation *> collectUses(Operation *buffer) {
+  SmallVector<Operation *> uses;
+  for (Operation *user : buffer->getUsers()) {
+    if (isa<sched::SliceOp, sched::ViewOp>(user))
+      llvm::append_range(uses, collectUses(user));
+    else
+      uses.push_back(user);
+  }
+  return uses;
+}
+
+/// Erases a buffer that nothing uses, with its slices and views.
+static void eraseUnused(Operation *buffer) {
+  for (Operation *user : llvm::make_early_inc_range(buffer->getUsers()))
+    eraseUnused(user);
+  buffer->erase();
+}
+
 /// The life of a buffer with `uses` in textual order inside `grid`.
 static Lifetime getLifetime(Value buffer, ArrayRef<Operation *> uses, const Positions &positions,
                             Operation *grid) {
@@ -137,12 +156,13 @@ struct SchedAssignArena : tegula::impl::SchedAssignArenaPassBase<SchedAssignAren
     GridOp grid = *kernel.getBody().front().getOps<GridOp>().begin();
     Positions positions(grid.getBody().front());
     std::vector<Placed> buffers;
-    for (AllocOp alloc : llvm::make_early_inc_range(grid.getBody().getOps<AllocOp>())) {
+    SmallVector<AllocOp> unused;
+    for (AllocOp alloc : grid.getBody().getOps<AllocOp>()) {
       if (failed(x86::verifyStorage(alloc, *target)))
         return failure();
-      SmallVector<Operation *> uses(alloc->getUsers());
+      SmallVector<Operation *> uses = collectUses(alloc);
       if (uses.empty()) {
-        alloc.erase();
+        unused.push_back(alloc);
         continue;
       }
       llvm::sort(uses, [&](Operation *a, Operation *b) {
@@ -155,6 +175,8 @@ struct SchedAssignArena : tegula::impl::SchedAssignArenaPassBase<SchedAssignAren
       buffers.push_back({alloc, getLifetime(alloc.getBuffer(), uses, positions, grid), bytes,
                          buffers.size()});
     }
+    for (AllocOp alloc : unused)
+      eraseUnused(alloc);
     place(buffers);
     return success();
   }

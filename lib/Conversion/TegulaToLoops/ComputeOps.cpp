@@ -285,8 +285,8 @@ LogicalResult loops::lower(Exp2Op op, Lowering &lowering) {
   return success();
 }
 
-/// A global that holds `value`, in the symbol table around the kernel.
-static memref::GlobalOp createGlobal(Operation *from, ElementsAttr value, MemRefType type) {
+memref::GlobalOp loops::createGlobal(Operation *from, ElementsAttr value) {
+  auto type = MemRefType::get(value.getShapedType().getShape(), value.getElementType());
   Operation *module = SymbolTable::getNearestSymbolTable(from);
   SymbolTable symbols(module);
   OpBuilder builder(module->getContext());
@@ -309,10 +309,9 @@ LogicalResult loops::lower(arith::ConstantOp op, Lowering &lowering) {
         [&] { b.nest(type.getShape(), [&](ValueRange i) { b.store(element, result, i); }); });
     return success();
   }
-  auto memory = MemRefType::get(type.getShape(), type.getElementType());
-  memref::GlobalOp global = createGlobal(op, value, memory);
+  memref::GlobalOp global = createGlobal(op, value);
   lowering.atEntry([&] {
-    Value data = memref::GetGlobalOp::create(b, memory, global.getSymName());
+    Value data = memref::GetGlobalOp::create(b, global.getType(), global.getSymName());
     lowering.alias(op.getResult(), data);
   });
   return success();

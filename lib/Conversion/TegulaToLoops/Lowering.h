@@ -192,6 +192,8 @@ void writeArgMax(LoopBuilder &b, Value x, Value result, int64_t axis);
 void writeReshape(LoopBuilder &b, Value x, Value result);
 /// Adds row e of `x` to row `by[e]` of `result`, in order.
 void writeSegmentSum(LoopBuilder &b, Value x, Value by, Value result);
+/// A global that holds `value`, in the symbol table around `from`.
+mlir::memref::GlobalOp createGlobal(Operation *from, mlir::ElementsAttr value);
 
 //===----------------------------------------------------------------------===//
 // One op each
@@ -228,6 +230,9 @@ LogicalResult lower(SoftmaxStateOp op, Lowering &lowering);
 LogicalResult lower(SoftmaxPartsOp op, Lowering &lowering);
 LogicalResult lower(SoftmaxFinishOp op, Lowering &lowering);
 LogicalResult lower(sched::AllocOp op, Lowering &lowering);
+LogicalResult lower(sched::ConstantOp op, Lowering &lowering);
+LogicalResult lower(sched::SliceOp op, Lowering &lowering);
+LogicalResult lower(sched::ViewOp op, Lowering &lowering);
 LogicalResult lower(sched::CopyOp op, Lowering &lowering);
 LogicalResult lower(sched::StoreOp op, Lowering &lowering);
 LogicalResult lower(sched::GatherOp op, Lowering &lowering);

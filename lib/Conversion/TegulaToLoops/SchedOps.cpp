@@ -13,12 +13,49 @@
 
 #include "Lowering.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
 using namespace mlir;
 using namespace tegula;
 using namespace tegula::loops;
 
 LogicalResult loops::lower(sched::AllocOp op, Lowering &lowering) {
   (void)lowering.define(op.getBuffer());
+  return success();
+}
+
+LogicalResult loops::lower(sched::ConstantOp op, Lowering &lowering) {
+  memref::GlobalOp global = createGlobal(op, op.getValue());
+  lowering.atEntry([&] {
+    lowering.alias(op.getBuffer(), memref::GetGlobalOp::create(lowering.builder(), global.getType(),
+                                                               global.getSymName())
+                                       .getResult());
+  });
+  return success();
+}
+
+LogicalResult loops::lower(sched::SliceOp op, Lowering &lowering) {
+  LoopBuilder &b = lowering.builder();
+  auto ints = [&](ArrayRef<int64_t> numbers) { return getAsIndexOpFoldResult(b.getContext(), numbers); };
+  SmallVector<int64_t> ones(op.getAt().size(), 1);
+  Value box = memref::SubViewOp::create(b, lowering.buffer(op.getSource()), ints(op.getAt()),
+                                        ints(op.getBuffer().getType().getShape()), ints(ones));
+  lowering.alias(op.getBuffer(), box);
+  return success();
+}
+
+LogicalResult loops::lower(sched::ViewOp op, Lowering &lowering) {
+  Value source = lowering.buffer(op.getSource());
+  if (!cast<MemRefType>(source.getType()).getLayout().isIdentity())
+    return op.emitOpError("is of a slice, whose rows do not follow each other");
+  auto tile = op.getBuffer().getType().getTile();
+  SmallVector<int64_t> strides = computeSuffixProduct(tile.getShape());
+  auto type = MemRefType::get(tile.getShape(), tile.getElementType());
+  Value view = memref::ReinterpretCastOp::create(lowering.builder(), type, source, /*offset=*/0,
+                                                 tile.getShape(), strides);
+  lowering.alias(op.getBuffer(), view);
   return success();
 }
 

@@ -172,7 +172,8 @@ LogicalResult Lowering::lowerOp(Operation *op) {
             tensor::FromElementsOp, tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp,
             SoftmaxUpdateOp, SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp,
             GatherOp, ScatterOp, ReduceStoreOp, LowRankDotOp, ButterflyOp, SegmentIdsOp,
-            SegmentSumOp, sched::AllocOp, sched::CopyOp, sched::StoreOp, sched::GatherOp,
+            SegmentSumOp, sched::AllocOp, sched::ConstantOp, sched::SliceOp,
+            sched::ViewOp, sched::CopyOp, sched::StoreOp, sched::GatherOp,
             sched::ScatterOp, sched::ReduceStoreOp, sched::SegmentSumOp, sched::MmaOp,
             sched::MoveOp, sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp, sched::ScalarOp>(
           [&](auto known) { return lower(known, *this); })

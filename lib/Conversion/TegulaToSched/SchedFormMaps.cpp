@@ -34,6 +34,9 @@ using namespace tegula;
 /// they are used.
 static constexpr unsigned maxVirtualOps = 8;
 
+/// How many maps over one domain are looked at for one that reads the same tiles.
+static constexpr unsigned maxSiblings = 8;
+
 //===----------------------------------------------------------------------===//
 // What an op is
 //===----------------------------------------------------------------------===//
@@ -102,10 +105,7 @@ public:
 
 private:
   std::optional<unsigned> compute(Operation *op) {
-    if (auto constant = dyn_cast<arith::ConstantOp>(op))
-      return isa<SplatElementsAttr>(constant.getValue()) ? std::optional<unsigned>(0)
-                                                         : std::nullopt;
-    if (isa<tensor::SplatOp, IotaOp>(op))
+    if (isa<arith::ConstantOp, tensor::SplatOp, IotaOp>(op))
       return 0;
     // A broadcast of a materialised tile is a way of reading it.
     if (auto broadcast = dyn_cast<BroadcastOp>(op))
@@ -162,6 +162,7 @@ private:
   void collectDeps(Value value, llvm::SetVector<Node *> &deps, bool throughVirtual,
                    llvm::SetVector<Node *> *readThrough);
   bool reaches(Node *from, Node *to);
+  Node *findSibling(Operation *op);
   void emit(Node *node);
   void emitMap(Node *node);
   void materialiseOperands(Operation *op);
@@ -258,6 +259,42 @@ bool BlockMapper::canJoin(Operation *op, Node *node) {
   return llvm::none_of(deps, [&](Node *dep) { return dep != node && reaches(dep, node); });
 }
 
+/// The tiles in memory that `op` reads, through virtual ops and slices.
+static void collectSources(Operation *op, VirtualOps &virtualOps,
+                           llvm::SmallPtrSetImpl<void *> &sources) {
+  for (Value operand : op->getOperands()) {
+    if (!isTile(operand))
+      continue;
+    Operation *def = operand.getDefiningOp();
+    if (virtualOps.contains(def) || isa_and_nonnull<tensor::ExtractSliceOp>(def))
+      collectSources(def, virtualOps, sources);
+    else
+      sources.insert(operand.getAsOpaquePointer());
+  }
+}
+
+/// A map over the same domain that reads one of the tiles that `op` reads: each
+/// element is then loaded once for both.
+Node *BlockMapper::findSibling(Operation *op) {
+  llvm::SmallPtrSet<void *, 4> wanted;
+  collectSources(op, virtualOps, wanted);
+  unsigned tries = 0;
+  for (auto it = nodes.rbegin(); it != nodes.rend() && tries < maxSiblings; ++it) {
+    Node *node = it->get();
+    if (!node->isMap || ArrayRef<int64_t>(node->domain) != getDomain(op))
+      continue;
+    ++tries;
+    bool shares = llvm::any_of(node->ops, [&](Operation *member) {
+      llvm::SmallPtrSet<void *, 4> sources;
+      collectSources(member, virtualOps, sources);
+      return llvm::any_of(sources, [&](void *source) { return wanted.contains(source); });
+    });
+    if (shares && canJoin(op, node))
+      return node;
+  }
+  return nullptr;
+}
+
 void BlockMapper::assign(Operation *op) {
   bool member = (isElementwise(op) && !isRescale(op)) || isa<ReduceOp>(op);
   Node *home = nullptr;
@@ -270,6 +307,8 @@ void BlockMapper::assign(Operation *op) {
         home = dep;
         break;
       }
+    if (!home)
+      home = findSibling(op);
   }
   if (!home) {
     nodes.push_back(std::make_unique<Node>());
@@ -377,6 +416,8 @@ void BlockMapper::materialiseOperands(Operation *op) {
       continue;
     }
     auto constant = dyn_cast<arith::ConstantOp>(def);
+    if (constant && !isa<SplatElementsAttr>(constant.getValue()))
+      continue; // lies in memory as it is
     if (auto dot = dyn_cast<DotOp>(op); dot && constant && operand.get() == dot.getAcc() &&
                                         matchPattern(operand.get(), m_AnyZeroFloat()))
       continue;

@@ -11,6 +11,9 @@
 // into a new one. Lifetimes are known from the text before it changes: `lastUse`
 // holds, for each tile, the op of its own block after which nobody reads it. A
 // tile from outside a loop never dies inside it.
+//
+// A slice or reshape that only shows a tile in another way shares its buffer: who
+// reads the one reads the other. Such a buffer is never written over.
 
 #include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
@@ -43,15 +46,15 @@ namespace {
 /// Schedules one kernel.
 class Materializer {
 public:
-  Materializer(KernelOp kernel, StringRef targetName, const TargetInfo &target,
-               unsigned &globals)
-      : kernel(kernel), targetName(targetName), target(target), globals(globals),
-        allocs(kernel.getContext()) {}
+  Materializer(KernelOp kernel, StringRef targetName, const TargetInfo &target)
+      : kernel(kernel), targetName(targetName), target(target), allocs(kernel.getContext()) {}
 
   FailureOr<sched::KernelOp> run();
 
 private:
   // Lifetimes.
+  bool sharesStorage(Operation *op);
+  Operation *findLastUse(Value tile, Block *block);
   void findLastUses();
   bool diesAt(Value tile, Operation *op) { return lastUse.lookup(tile) == op; }
 
@@ -65,7 +68,8 @@ private:
     buffers[tile] = buf;
     tenants[buf] = tile;
   }
-  Value chooseBuffer(Value result, Operation *op, ArrayRef<Value> overwritable);
+  Value chooseBuffer(Value result, Operation *op, ArrayRef<Value> candidates);
+  Value getPart(Value result, Operation *op);
   Value getRightOperand(DotOp op);
   ScheduleRowAttr getRow(AnchorOpInterface op);
   FailureOr<BufType> getStorage(Value tile, AnchorOpInterface anchor);
@@ -97,7 +101,6 @@ private:
   KernelOp kernel;
   StringRef targetName;
   const TargetInfo &target;
-  unsigned &globals;
   OpBuilder allocs;
   Operation *lastAlloc = nullptr;
   /// Of the stream whose body is being converted, or null.
@@ -119,17 +122,48 @@ private:
 // Lifetimes
 //===----------------------------------------------------------------------===//
 
+/// Whether the result of `op` is its operand seen in another way.
+bool Materializer::sharesStorage(Operation *op) {
+  auto isSlice = [](Operation *op) {
+    auto slice = dyn_cast_or_null<tensor::ExtractSliceOp>(op);
+    if (!slice || !slice.hasUnitStride() ||
+        llvm::any_of(slice.getStaticOffsets(), ShapedType::isDynamic))
+      return false;
+    RankedTensorType from = slice.getSourceType(), to = slice.getType();
+    // Maps read boxes of whole rows with any stride between the rows.
+    return from.getRank() == to.getRank() && from.getShape().back() == to.getShape().back() &&
+           llvm::all_of(slice->getUsers(), [](Operation *user) { return isa<sched::MapOp>(user); });
+  };
+  if (isSlice(op))
+    return true;
+  auto reshape = dyn_cast<ReshapeOp>(op);
+  if (!reshape || isSlice(reshape.getX().getDefiningOp()))
+    return false;
+  auto hasWholeRows = [&](Value tile) {
+    auto type = cast<RankedTensorType>(tile.getType());
+    return type.getRank() > 0 && type.getShape().back() % target.getRowMultiple() == 0;
+  };
+  return hasWholeRows(reshape.getX()) && hasWholeRows(reshape.getResult());
+}
+
+/// The last op of `block` that reads `tile`, or what shares its storage.
+Operation *Materializer::findLastUse(Value tile, Block *block) {
+  Operation *last = nullptr;
+  auto use = [&](Operation *here) {
+    if (here && (!last || last->isBeforeInBlock(here)))
+      last = here;
+  };
+  for (Operation *user : tile.getUsers()) {
+    use(block->findAncestorOpInBlock(*user));
+    if (sharesStorage(user))
+      use(findLastUse(user->getResult(0), block));
+  }
+  return last;
+}
+
 void Materializer::findLastUses() {
   kernel->walk([&](Operation *op) {
-    auto record = [&](Value tile) {
-      Operation *last = nullptr;
-      for (Operation *user : tile.getUsers()) {
-        Operation *here = tile.getParentBlock()->findAncestorOpInBlock(*user);
-        if (!last || last->isBeforeInBlock(here))
-          last = here;
-      }
-      lastUse[tile] = last;
-    };
+    auto record = [&](Value tile) { lastUse[tile] = findLastUse(tile, tile.getParentBlock()); };
     for (Value result : op->getResults())
       if (isTile(result))
         record(result);
@@ -154,6 +188,19 @@ Value Materializer::alloc(BufType type, Location loc) {
   return op;
 }
 
+/// The buffer whose storage `buf` is a part of.
+static Value getRoot(Value buf) {
+  while (Operation *def = buf.getDefiningOp()) {
+    if (!isa<sched::SliceOp, sched::ViewOp>(def))
+      break;
+    buf = def->getOperand(0);
+  }
+  return buf;
+}
+
+/// Whether a tile has `buf` to itself, so that another may follow in it.
+static bool isOwned(Value buf) { return buf.getDefiningOp<sched::AllocOp>() != nullptr; }
+
 Value Materializer::buffer(Value tile) {
   Value buf = buffers.lookup(tile);
   assert(buf && "a tile is converted before its users");
@@ -161,8 +208,16 @@ Value Materializer::buffer(Value tile) {
 }
 
 /// The buffer that `op` writes `result` into: the one it should end in, one of
-/// an operand in `overwritable` that dies here, or a new one.
-Value Materializer::chooseBuffer(Value result, Operation *op, ArrayRef<Value> overwritable) {
+/// an operand in `candidates` that dies here, or a new one.
+Value Materializer::chooseBuffer(Value result, Operation *op, ArrayRef<Value> candidates) {
+  // Not one of which the op reads a part elsewhere.
+  SmallVector<Value> overwritable(candidates);
+  llvm::erase_if(overwritable, [&](Value candidate) {
+    return llvm::any_of(op->getOperands(), [&](Value operand) {
+      return operand != candidate && isTile(operand) && buffers.contains(operand) &&
+             getRoot(buffer(operand)) == getRoot(buffer(candidate));
+    });
+  });
   auto type = BufType::get(cast<RankedTensorType>(result.getType()));
   auto isFree = [&](Value tenant) {
     Operation *last = lastUse.lookup(tenant);
@@ -173,7 +228,7 @@ Value Materializer::chooseBuffer(Value result, Operation *op, ArrayRef<Value> ov
   if (Value home = wanted.lookup(result); home && isFree(tenants.lookup(home)))
     return home;
   for (Value operand : overwritable)
-    if (diesAt(operand, op) && buffer(operand).getType() == type &&
+    if (diesAt(operand, op) && buffer(operand).getType() == type && isOwned(buffer(operand)) &&
         tenants.lookup(buffer(operand)) == operand)
       return buffer(operand);
   return alloc(type, op->getLoc());
@@ -300,26 +355,14 @@ LogicalResult Materializer::convert(SegmentSumOp op) {
   return success();
 }
 
-/// A constant with different elements lives in a global and is copied in.
+/// A constant with different elements is a buffer of its own, laid out for its readers.
 LogicalResult Materializer::convert(arith::ConstantOp op) {
-  auto tile = cast<RankedTensorType>(op.getType());
-  auto module = kernel->getParentOfType<ModuleOp>();
-  OpBuilder top(module.getBodyRegion());
-  auto type = MemRefType::get(tile.getShape(), tile.getElementType());
-  std::string name = ("__tegula_constant_" + Twine(globals++)).str();
-  memref::GlobalOp::create(top, op.getLoc(), name, top.getStringAttr("private"), type,
-                           op.getValue(), /*constant=*/true, IntegerAttr());
   OpBuilder builder(op);
-  Value view = memref::GetGlobalOp::create(builder, op.getLoc(), type, name);
-  Value zero = arith::ConstantIndexOp::create(builder, op.getLoc(), 0);
-  SmallVector<Value> at(tile.getRank(), zero);
-  FailureOr<BufType> bufType = getStorage(op.getResult(), nullptr);
-  if (failed(bufType))
+  FailureOr<BufType> type = getStorage(op.getResult(), nullptr);
+  if (failed(type))
     return failure();
-  Value buf = alloc(*bufType, op.getLoc());
-  sched::CopyOp::create(builder, op.getLoc(), view, at, ValueRange(), Value(), buf,
-                        StringAttr());
-  place(op.getResult(), buf);
+  buffers[op.getResult()] = sched::ConstantOp::create(builder, op.getLoc(), *type,
+                                                      cast<ElementsAttr>(op.getValue()));
   return success();
 }
 
@@ -342,7 +385,9 @@ LogicalResult Materializer::convert(DotOp op) {
   if (acc) {
     // The rescaling multiplication reads the accumulator on the dot's behalf.
     Operation *reader = scale ? op.getAcc().getDefiningOp() : op.getOperation();
-    bool dies = diesAt(acc, reader) && acc != op.getA() && acc != op.getB();
+    Value root = buffer(acc);
+    bool dies = diesAt(acc, reader) && isOwned(root) && root != getRoot(buffer(op.getA())) &&
+                root != getRoot(buffer(op.getB()));
     if (dies) {
       c = buffer(acc);
     } else {
@@ -376,11 +421,40 @@ static SmallVector<Value> getPointwiseOperands(sched::MapOp op) {
   return operands;
 }
 
+/// Where `result`, of `op`, belongs in the concatenation that is its only reader; null
+/// where there is none, or where the parts' rows are not whole rows of it.
+Value Materializer::getPart(Value result, Operation *op) {
+  auto concat = result.hasOneUse() ? dyn_cast<ConcatOp>(*result.user_begin()) : ConcatOp();
+  if (!concat || concat->getBlock() != op->getBlock())
+    return nullptr;
+  int64_t axis = concat.getAxis(), rank = concat.getType().getRank();
+  if (axis == rank - 1)
+    return nullptr;
+  Value whole = buffers.lookup(concat.getResult());
+  if (!whole) {
+    whole = chooseBuffer(concat.getResult(), op, {});
+    place(concat.getResult(), whole);
+  }
+  SmallVector<int64_t> at(rank, 0);
+  for (Value x : concat.getXs()) {
+    if (x == result)
+      break;
+    at[axis] += cast<RankedTensorType>(x.getType()).getDimSize(axis);
+  }
+  OpBuilder builder(op);
+  return sched::SliceOp::create(builder, op->getLoc(),
+                                BufType::get(cast<RankedTensorType>(result.getType())), whole, at);
+}
+
 LogicalResult Materializer::convert(sched::MapOp op) {
   OpBuilder builder(op);
   SmallVector<Value> ins = llvm::map_to_vector(op.getIns(), [&](Value in) { return buffer(in); });
   SmallVector<Value> overwritable = getPointwiseOperands(op), outs;
   for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYield().getValues())) {
+    if (Value part = getPart(result, op)) {
+      outs.push_back(part);
+      continue;
+    }
     bool reduced = isa_and_nonnull<ReduceOp>(yielded.getDefiningOp());
     Value out = chooseBuffer(result, op, reduced ? ArrayRef<Value>() : overwritable);
     // One tile per buffer: what is taken is no longer free.
@@ -417,6 +491,11 @@ LogicalResult Materializer::convert(tensor::ExtractSliceOp op) {
   if (from.getRank() != to.getRank() || !op.hasUnitStride() ||
       llvm::any_of(op.getStaticOffsets(), ShapedType::isDynamic))
     return op.emitOpError("must be a static slice of unit stride that keeps the rank");
+  if (sharesStorage(op)) {
+    buffers[op.getResult()] = sched::SliceOp::create(
+        builder, op.getLoc(), BufType::get(to), buffer(op.getSource()), op.getStaticOffsets());
+    return success();
+  }
   Value out = chooseBuffer(op.getResult(), op, {});
   sched::MoveOp::create(builder, op.getLoc(), buffer(op.getSource()), out,
                         op.getStaticOffsets(), zeros(to.getRank()), to.getShape(),
@@ -428,11 +507,17 @@ LogicalResult Materializer::convert(tensor::ExtractSliceOp op) {
 LogicalResult Materializer::convert(ConcatOp op) {
   OpBuilder builder(op);
   auto to = cast<RankedTensorType>(op.getType());
-  Value out = chooseBuffer(op.getResult(), op, {});
+  Value out = buffers.lookup(op.getResult());
+  if (!out)
+    out = chooseBuffer(op.getResult(), op, {});
   SmallVector<int64_t> at = zeros(to.getRank());
   for (Value x : op.getXs()) {
     auto from = cast<RankedTensorType>(x.getType());
-    sched::MoveOp::create(builder, op.getLoc(), buffer(x), out, zeros(to.getRank()), at,
+    auto part = buffer(x).getDefiningOp<sched::SliceOp>();
+    bool isThere = part && part.getSource() == out && part.getAt() == ArrayRef<int64_t>(at) &&
+                   part.getBuffer().getType().getTile() == from;
+    if (!isThere)
+      sched::MoveOp::create(builder, op.getLoc(), buffer(x), out, zeros(to.getRank()), at,
                           from.getShape(),
                           llvm::to_vector(llvm::seq<int64_t>(0, to.getRank())));
     at[op.getAxis()] += from.getDimSize(op.getAxis());
@@ -443,6 +528,11 @@ LogicalResult Materializer::convert(ConcatOp op) {
 
 LogicalResult Materializer::convert(ReshapeOp op) {
   OpBuilder builder(op);
+  if (sharesStorage(op)) {
+    buffers[op.getResult()] = sched::ViewOp::create(
+        builder, op.getLoc(), BufType::get(op.getType()), buffer(op.getX()));
+    return success();
+  }
   Value out = chooseBuffer(op.getResult(), op, {});
   sched::ReshapeOp::create(builder, op.getLoc(), buffer(op.getX()), out);
   place(op.getResult(), out);
@@ -490,7 +580,7 @@ void Materializer::store(OpBuilder &builder, Location loc, ValueRange tiles,
   }
   for (auto &[from, to] : moves) {
     bool overwritten = llvm::any_of(moves, [&, from = from](auto &other) {
-      return other.second == from;
+      return other.second == getRoot(from);
     });
     if (!overwritten)
       continue;
@@ -517,7 +607,7 @@ LogicalResult Materializer::convert(StreamOp op) {
     tileIndices.push_back(i);
     // The initial value's own buffer, where nothing else reads it.
     Value home = buffer(init);
-    bool ours = diesAt(init, op) && llvm::count(op.getInitArgs(), init) == 1 &&
+    bool ours = diesAt(init, op) && isOwned(home) && llvm::count(op.getInitArgs(), init) == 1 &&
                 !cast<BufType>(home.getType()).isPacked() &&
                 llvm::all_of(init.getUsers(), [&](Operation *user) { return user == op; });
     if (!ours) {
@@ -705,11 +795,10 @@ struct SchedMaterialize : tegula::impl::SchedMaterializePassBase<SchedMaterializ
       getOperation()->emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
-    unsigned globals = 0;
     SmallVector<KernelOp> kernels;
     getOperation()->walk([&](KernelOp kernel) { kernels.push_back(kernel); });
     for (KernelOp kernel : kernels)
-      if (failed(Materializer(kernel, target, *info, globals).run()))
+      if (failed(Materializer(kernel, target, *info).run()))
         return signalPassFailure();
   }
 };

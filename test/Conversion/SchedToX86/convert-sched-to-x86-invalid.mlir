@@ -223,3 +223,32 @@ sched.kernel @bit_scan(in %x: memref<?xf32>) target "x86-64-v4" {
   }
   tegula.return
 }
+
+// -----
+
+// Rows of 20 are padded: another shape needs a copy.
+sched.kernel @gaps(in %v: memref<?xf32>) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc at 0 : !sched.buf<8x20xf32, local>
+    // expected-error @below {{is of rows that do not follow each other}}
+    %b = sched.view %a : !sched.buf<8x20xf32, local> -> !sched.buf<16x10xf32, local>
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+sched.kernel @slice(in %v: memref<?xf32>) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc at 0 : !sched.buf<8x4x16xf32, local>
+    %b = sched.alloc at 4096 : !sched.buf<128xf32, local>
+    %s = sched.slice %a at [0, 1, 0] : !sched.buf<8x4x16xf32, local> -> !sched.buf<8x1x16xf32, local>
+    // expected-error @below {{takes a slice, whose rows do not follow each other}}
+    sched.reshape %s to %b : !sched.buf<8x1x16xf32, local>, !sched.buf<128xf32, local>
+    tegula.yield
+  }
+  tegula.return
+}

@@ -110,3 +110,31 @@ sched.kernel @storage(inout %x: memref<?x?xbf16>, inout %m: memref<?x?xi1>) targ
   }
   tegula.return
 }
+
+// What is read through a view or a slice keeps the buffer alive; what only a dead view
+// names has no place.
+// CHECK-LABEL: sched.kernel @views
+// CHECK-COUNT-2: sched.alloc at
+// CHECK-NOT: sched.alloc
+sched.kernel @views(in %v: memref<?xf32>) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  %zero = arith.constant 0.0 : f32
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc : !sched.buf<8x64xf32, local>
+    %b = sched.alloc : !sched.buf<8x64xf32, local>
+    %u = sched.alloc : !sched.buf<8x64xf32, local>
+    %w = sched.view %a : !sched.buf<8x64xf32, local> -> !sched.buf<16x32xf32, local>
+    %dead = sched.view %u : !sched.buf<8x64xf32, local> -> !sched.buf<16x32xf32, local>
+    sched.map domain [8, 64] outs(%b : !sched.buf<8x64xf32, local>) {
+      %x = tensor.splat %zero : tensor<8x64xf32>
+      sched.yield %x : tensor<8x64xf32>
+    }
+    sched.map domain [16, 32] outs(%w : !sched.buf<16x32xf32, local>) {
+      %x = tensor.splat %zero : tensor<16x32xf32>
+      sched.yield %x : tensor<16x32xf32>
+    }
+    sched.move %b from [0, 0] to %a at [0, 0] sizes [8, 64] perm [0, 1] : !sched.buf<8x64xf32, local>, !sched.buf<8x64xf32, local>
+    tegula.yield
+  }
+  tegula.return
+}

@@ -87,3 +87,17 @@ tegula.kernel @two_pass(inout %x: memref<?xf32>) {
   }
   tegula.return
 }
+
+// -----
+
+sched.kernel @gaps(in %v: memref<?xf32>) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc : !sched.buf<8x4x16xf32, local>
+    %s = sched.slice %a at [0, 1, 0] : !sched.buf<8x4x16xf32, local> -> !sched.buf<8x1x16xf32, local>
+    // expected-error @below {{is of a slice, whose rows do not follow each other}}
+    %w = sched.view %s : !sched.buf<8x1x16xf32, local> -> !sched.buf<128xf32, local>
+    tegula.yield
+  }
+  tegula.return
+}

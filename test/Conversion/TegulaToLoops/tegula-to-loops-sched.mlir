@@ -111,3 +111,26 @@ sched.kernel @scalar(in %q: !qv, out %o: memref<?xf32>) target "x86-64-v4" {
   }
   tegula.return
 }
+
+// Views and slices are the same memory; a constant is a global.
+// CHECK-LABEL: sched.kernel @shared
+// CHECK:       %[[A:.*]] = memref.alloc() : memref<4x6xf32>
+// CHECK:       %[[V:.*]] = memref.reinterpret_cast %[[A]] to offset: [0], sizes: [4, 2, 3], strides: [6, 3, 1]
+// CHECK:       %[[S:.*]] = memref.subview %[[V]][0, 1, 0] [4, 1, 3] [1, 1, 1]
+// CHECK:       memref.load %{{.*}} : memref<4x1x3xf32>
+// CHECK:       memref.store %{{.*}}, %[[S]]
+sched.kernel @shared(in %q: !qv) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%m) to (%c1) step (1) {
+    %a = sched.alloc : !sched.buf<4x6xf32, local>
+    %c = sched.constant dense<[[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]], [[7.0, 8.0, 9.0]], [[1.0, 4.0, 9.0]]]> : tensor<4x1x3xf32> -> !sched.buf<4x1x3xf32, local>
+    %w = sched.view %a : !sched.buf<4x6xf32, local> -> !sched.buf<4x2x3xf32, local>
+    %s = sched.slice %w at [0, 1, 0] : !sched.buf<4x2x3xf32, local> -> !sched.buf<4x1x3xf32, local>
+    sched.map domain [4, 1, 3] ins(%x = %c : !sched.buf<4x1x3xf32, local>) outs(%s : !sched.buf<4x1x3xf32, local>) {
+      %y = arith.addf %x, %x : tensor<4x1x3xf32>
+      sched.yield %y : tensor<4x1x3xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}

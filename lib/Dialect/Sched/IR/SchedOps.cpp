@@ -181,6 +181,37 @@ static LogicalResult verifyRows(Operation *op, BufType source, BufType dest) {
   return success();
 }
 
+LogicalResult sched::ConstantOp::verify() {
+  if (getValue().getType() != getBuffer().getType().getTile()) // C1
+    return emitOpError() << "puts " << getValue().getType() << " into "
+                         << getBuffer().getType();
+  return success();
+}
+
+LogicalResult sched::SliceOp::verify() {
+  BufType source = getSource().getType(), box = getBuffer().getType();
+  int64_t rank = source.getRank();
+  if (static_cast<int64_t>(getAt().size()) != rank || box.getRank() != rank || rank < 1) // C1, C2
+    return emitOpError() << "needs offsets and a box of rank " << rank << ", got "
+                         << getAt().size() << " and " << box;
+  for (int64_t axis = 0; axis < rank; ++axis)
+    if (getAt()[axis] < 0 || getAt()[axis] + box.getDimSize(axis) > source.getDimSize(axis)) // C1
+      return emitOpError() << "leaves " << source << " along axis " << axis;
+  if (box.getElem() != source.getElem() || box.getSpace() != source.getSpace()) // C2
+    return emitOpError() << "cannot be " << box << " of " << source;
+  if (box.getShape().back() != source.getShape().back()) // C3
+    return emitOpError() << "does not cover the last axis of " << source;
+  return verifyRows(*this, source, box);
+}
+
+LogicalResult sched::ViewOp::verify() {
+  BufType source = getSource().getType(), view = getBuffer().getType();
+  if (source.getTile().getNumElements() != view.getTile().getNumElements() ||
+      source.getElem() != view.getElem() || source.getSpace() != view.getSpace()) // C1
+    return emitOpError() << "cannot show " << source << " as " << view;
+  return verifyRows(*this, source, view);
+}
+
 LogicalResult MoveOp::verify() {
   BufType source = getSource().getType(), dest = getDest().getType();
   int64_t rank = source.getRank();

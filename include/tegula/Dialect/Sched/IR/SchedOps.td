@@ -74,6 +74,60 @@ def Sched_AllocOp : Sched_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let hasVerifier = 1;
 }
 
+def Sched_ConstantOp : Sched_Op<"constant", [Pure]> {
+  let summary = "a buffer whose elements are known when the kernel is compiled";
+  let description = [{
+    Never written. The target lays the elements out as the buffer's type says
+    (`pack`) and keeps them with the code. C1: the value is a tile with the
+    buffer's shape and element type.
+
+    ```mlir
+    %b = sched.constant dense<[1.0, 2.0]> : tensor<2xf32> -> !sched.buf<2xf32, local>
+    ```
+  }];
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Sched_BufType:$buffer);
+  let assemblyFormat = "$value attr-dict `->` type($buffer)";
+  let hasVerifier = 1;
+}
+
+def Sched_SliceOp : Sched_Op<"slice", [Pure]> {
+  let summary = "a box of a buffer, where it lies";
+  let description = [{
+    Shares storage with its source: what is written to one is read from the other.
+
+    * C1: one offset per axis; the box lies inside the source.
+    * C2: one rank, element type and space; neither buffer is packed.
+    * C3: the box covers the last axis, so that whole rows stay whole rows.
+
+    ```mlir
+    %r = sched.slice %b at [0, 2, 0]
+      : !sched.buf<8x4x64xf32, local> -> !sched.buf<8x1x64xf32, local>
+    ```
+  }];
+  let arguments = (ins Sched_BufType:$source, DenseI64ArrayAttr:$at);
+  let results = (outs Sched_BufType:$buffer);
+  let assemblyFormat = "$source `at` $at attr-dict `:` type($source) `->` type($buffer)";
+  let hasVerifier = 1;
+}
+
+def Sched_ViewOp : Sched_Op<"view", [Pure]> {
+  let summary = "a buffer under another shape, where it lies";
+  let description = [{
+    Shares storage with its source: the same elements in row-major order. The
+    target must store rows of both shapes without gaps. C1: as many elements on
+    both sides, of one type, in one space; neither is packed.
+
+    ```mlir
+    %r = sched.view %b : !sched.buf<8x256xf32, local> -> !sched.buf<8x4x64xf32, local>
+    ```
+  }];
+  let arguments = (ins Sched_BufType:$source);
+  let results = (outs Sched_BufType:$buffer);
+  let assemblyFormat = "$source attr-dict `:` type($source) `->` type($buffer)";
+  let hasVerifier = 1;
+}
+
 def Sched_CopyOp : Sched_Op<"copy", [AttrSizedOperandSegments]> {
   let summary = "a tile from a view or a buffer into a buffer";
   let description = [{

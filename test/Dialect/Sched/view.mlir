@@ -1,0 +1,15 @@
+// RUN: tegula-opt %s | tegula-opt | FileCheck %s
+// RUN: tegula-opt %s --mlir-print-op-generic | tegula-opt | FileCheck %s
+
+// Row-major order stays, and the memory.
+// CHECK: sched.view %{{.*}} : <8x256xf32, local> -> <8x4x64xf32, local>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "x86-64-v4" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %a = sched.alloc : !sched.buf<8x256xf32, local>
+    %b = sched.view %a : !sched.buf<8x256xf32, local> -> !sched.buf<8x4x64xf32, local>
+    tegula.yield
+  }
+  tegula.return
+}
