@@ -297,7 +297,10 @@ def test_reduce_store(kernels: Kernels, case: tuple[str, str, Any]) -> None:
     print("seed", SEED)
     rng = np.random.default_rng(SEED)
     whole_numbers = np.dtype(dtype).kind == "i"
-    for m, n, hi in ((40, 6, 100), (1, 1, 2), (0, 3, 9), (3, 9, 5)):
+    shapes = [(40, 6, 100), (1, 1, 2), (0, 3, 9), (3, 9, 5)]
+    if how == "ordered" and kind == "add" and not whole_numbers:
+        shapes.append((4000, 2, 9))  # so many that two threads would share them, and the sum would show it
+    for m, n, hi in shapes:
         x = (rng.integers(-1000, 1000, (m, n, 3)) if whole_numbers else rng.standard_normal((m, n, 3))).astype(dtype)
         if m == 3 and kind != "add" and not whole_numbers:
             x[1, 4, 1] = np.nan  # NaN stays
