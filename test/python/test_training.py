@@ -22,6 +22,8 @@ from tegula.ops._torch import Operator
 from tegula.testing import check, gradients, oracles
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad
+from torch.utils.checkpoint import checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -617,6 +619,24 @@ def test_a_block_compiled_by_pytorch() -> None:
         for x, y in zip(torch.autograd.grad(got.sum(), given), torch.autograd.grad(want.sum(), given), strict=True):
             torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)  # autograd may add two gradients in another order
     assert counts.frame_count <= 2
+
+
+def test_other_transformations_are_refused_or_work() -> None:
+    x, w = numbers(3, 5, 16, grad=False), numbers(16)
+    with pytest.raises(
+        LaunchError, match="x. is a tensor without memory: torch.func and torch.vmap make such"
+    ):
+        torch.vmap(ops.rms_norm)(x)
+    ops.rms_norm(x, w)  # registers it
+    torch.testing.assert_close(torch.vmap(lambda x: torch.ops.tegula.rms_norm(x, eps=1e-6))(x), ops.rms_norm(x))
+    with pytest.raises(RuntimeError, match="autograd.Function with functorch transforms"):
+        torch.func.grad(lambda w: ops.rms_norm(x, w).sum())(w.detach())
+    with forward_ad.dual_level(), pytest.raises(LaunchError, match="rms_norm: 'x' has a tangent, and rms_norm has no"):
+        ops.rms_norm(forward_ad.make_dual(x, x))
+    f = lambda w: ops.rms_norm(ops.rms_norm(x, w) * 2.0, w).sum()  # noqa: E731
+    (want,) = torch.autograd.grad(f(w), w)
+    (got,) = torch.autograd.grad(checkpoint(f, w, use_reentrant=False), w)
+    assert torch.equal(got, want)
 
 
 def test_an_operator_first_called_while_pytorch_compiles() -> None:

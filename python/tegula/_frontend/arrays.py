@@ -119,7 +119,13 @@ def _torch(value: Any, name: str) -> Array:
         raise LaunchError(f"'{name}' is a lazily conjugated or negated tensor: call resolve_neg()")
     shape = tuple(int(n) for n in value.shape)
     strides = _normal(shape, tuple(int(s) for s in value.stride()))
-    return Array(dtype, shape, strides, value.data_ptr(), value, True, bool(value.requires_grad), "torch")
+    try:
+        address: int = value.data_ptr()
+    except RuntimeError:
+        raise LaunchError(
+            f"'{name}' is a tensor without memory: torch.func and torch.vmap make such, and so do fake tensors"
+        ) from None
+    return Array(dtype, shape, strides, address, value, True, bool(value.requires_grad), "torch")
 
 
 TORCH = {"torch.float64": f64, "torch.float32": f32, "torch.float16": f16, "torch.bfloat16": bf16, "torch.bool": i1,

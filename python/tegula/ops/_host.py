@@ -70,6 +70,9 @@ def argument(op: str, name: str, value: Any, *, graph: bool = False) -> Argument
                 f"{op}: '{name}' requires grad, and {op} has no gradient for it: call it under torch.no_grad(), "
                 f"or pass {name}.detach()"
             )
+        dual = torch.autograd.forward_ad
+        if dual._current_level >= 0 and dual.unpack_dual(tensor).tangent is not None:
+            raise LaunchError(f"{op}: '{name}' has a tangent, and {op} has no derivative in forward mode")
         dtype = TORCH.get(str(tensor.dtype))
         if dtype is not None and tensor.is_cpu and tensor.layout is torch.strided:
             seen = needs_grad or (graph and type(tensor) not in (torch.Tensor, torch.nn.Parameter))
