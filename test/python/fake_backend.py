@@ -55,6 +55,9 @@ class FakeBackend:
         self.prepared += 1
         return FakeRecord(self, self.name, tuple(args))
 
+    def arena_bytes(self) -> int:
+        return 0
+
 
 @dataclass
 class FakeRecord:

@@ -111,6 +111,10 @@ class CompiledKernel(Protocol):
         """Lays out the launch for these arguments, one descriptor per argument of the kernel."""
         ...
 
+    def arena_bytes(self) -> int:
+        """Scratch bytes that each thread of a launch needs."""
+        ...
+
 
 class Module(Protocol):
     """A compiled module."""

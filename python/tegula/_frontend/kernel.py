@@ -113,6 +113,10 @@ class Kernel:
             return Options(self.repeatable)
         return Options(self.repeatable, self.schedules, resolved(environment().target))
 
+    def arena_bytes(self) -> int:
+        """The most scratch bytes that a thread needs, of all that has been compiled so far."""
+        return max((k.arena_bytes() for k in self._compiled.values()), default=0)
+
     # -- what a call needs when the generated function does not know it
 
     def _miss(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
