@@ -80,12 +80,12 @@ def attentions(quick: bool) -> Iterator[Case]:
 
 
 def encoders(quick: bool) -> Iterator[Case]:
-    """The network of examples/sentence_embeddings.py on 32 sentences, forward in f32."""
+    """The network of examples/_minilm.py on 32 sentences, forward in f32."""
     import numpy as np
     from safetensors import numpy as safetensors_numpy
 
     sys.path.insert(0, str(harness.ROOT / "examples"))
-    import sentence_embeddings as example
+    import _minilm as example
 
     folder = example.files()
     load_file: Callable[[str], dict[str, Any]] = getattr(safetensors_numpy, "load_file")  # noqa: B009 (its stub is not typed)
