@@ -279,7 +279,8 @@ def main() -> int:
     model = Model.read(weights)
     tensors = {name: tensor_of(w) for name, w in weights.items()}
     found = [Compressor.of(layer) for layer in watched(model, *tokens(folder, manual(64, 64)))]
-    networks = {r: replace(model, layers=tuple(c.cut(Thin, r) for c in found)) for r in RANKS}
+    thin = {r: tuple(c.cut(Thin, r) for c in found) for r in RANKS}
+    networks = {r: replace(model, layers=layers) for r, layers in thin.items()}
     ids, mask = tokens(folder, SENTENCES)
     many, many_mask = tokens(folder, manual(LONGEST, 8))
     print(f"{len(SENTENCES)} sentences for accuracy; {many.size} tokens in {len(many)} pieces for memory and time")
@@ -296,7 +297,7 @@ def main() -> int:
             peak(lambda n=network: encode(n, many, many_mask)),
             peak(lambda n=unfused: encode(n, many, many_mask)),
         )
-        numbers = sum(layer.numbers() for layer in network.layers) / dense_numbers
+        numbers = sum(layer.numbers() for layer in thin[rank]) / dense_numbers
         near = f"{pairs_found(got)} of {len(SENTENCES)}"
         title = f"rank {rank}, {numbers:.0%} of the numbers"
         rows += [
@@ -312,10 +313,10 @@ def main() -> int:
     with torch.inference_mode():
         calls: list[Callable[[], Any]] = [lambda n=n: encode(n, many, many_mask) for n in (model, *networks.values())]
         calls.append(lambda: encode_torch(tensors, many_t, many_mask_t))
-        ours, *thin, theirs = timed(options.repeat, *calls)
+        ours, *times, theirs = timed(options.repeat, *calls)
     rows.append(Row(f"time of {many.size} tokens, dense Tegula", f"{ours:.0f} ms"))
     rows.append(Row(f"dense PyTorch {torch.__version__}", f"{theirs:.0f} ms ({theirs / ours:.2f} of dense Tegula's)"))
-    rows += [Row(f"rank {r}", f"{t:.0f} ms ({t / ours:.2f})") for r, t in zip(RANKS, thin, strict=True)]
+    rows += [Row(f"rank {r}", f"{t:.0f} ms ({t / ours:.2f})") for r, t in zip(RANKS, times, strict=True)]
     return close(rows, options.summary)
 
 

@@ -27,6 +27,7 @@ import tegula.ops as ops
 import torch
 
 from benchmarks import harness
+from benchmarks.cpu import low_rank
 from benchmarks.harness import Case, Peak
 
 Tensor = torch.Tensor
@@ -109,6 +110,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Case]]] = {
     "matmul": matmuls,
     "attention": attentions,
     "encoder": encoders,
+    "low_rank": low_rank.feed_forward,
 }
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 import shlex
@@ -125,6 +126,34 @@ def test_layer_norm_gradients(run: Runner) -> None:
         return found[0], found[1].sum(axis=0), found[2].sum(axis=0)
 
     check(op, lambda **a: gradients.layer_norm(**a, bias=0), {"x": x, "dy": dy, "weight": weight}, seed=1)
+
+
+def factors(rng: np.random.Generator, shapes: dict[str, tuple[int, ...]], dtype: Any) -> dict[str, Any]:
+    """Matrices that keep the size of numbers."""
+    return {n: (rng.standard_normal(s) / s[-2] ** 0.5).astype(dtype) for n, s in shapes.items()}
+
+
+def test_low_rank_ffn(run: Runner) -> None:
+    rng = np.random.default_rng(4)
+    inputs = factors(rng, {"u1": (150, 96), "v1": (96, 300), "u2": (300, 96), "v2": (96, 150)}, np.float32)
+    inputs |= {"x": rng.standard_normal((130, 150)).astype(np.float32)}
+    inputs |= {"b1": rng.standard_normal(300).astype(np.float32), "b2": rng.standard_normal(150).astype(np.float32)}
+
+    def op(**named: Any) -> Any:
+        return run("low_rank_ffn", {"y": ((130, 150), np.float32)}, **named)
+
+    check(op, oracles.low_rank_ffn, inputs, seed=1, draws=2)
+
+
+def test_low_rank_attention(run: Runner) -> None:
+    rng = np.random.default_rng(5)
+    inputs = factors(rng, {n: (3, 32, 64) for n in ("vq", "vk", "vv")}, BF16)
+    inputs |= {n: rng.standard_normal((2, 3, 100, 32)).astype(BF16) for n in ("pq", "pk", "pv")}
+
+    def op(**named: Any) -> Any:
+        return run("low_rank_attention", {"o": ((2, 3, 100, 64), BF16)}, **named, scale=0.125)
+
+    check(op, functools.partial(oracles.low_rank_attention, causal=True), inputs, seed=1, draws=2)
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.mlir")), ids=lambda f: f.stem)

@@ -396,21 +396,21 @@ def low_rank_attention_fwd(
         qt = qt + tg.load(bq[h], (d,)).to(A)[None, :]
     qt = qt.to(T)
     fk, fv = tg.load(vk[h], (rk, d)), tg.load(vv[h], (rv, e))  # factors, stay on chip
-    if absorb:
-        qt = tg.dot(qt, fk.T).to(T)  # [BM, R']: queries in the keys' factor space
     st = tg.softmax_init(BM, rv.size if absorb else e.size)
     lo, hi = keys_of(m, off, N, None, right)
     for n in tg.stream(lo, hi, BN, order="any", label="keys"):
         kt, vt = tg.load(pk[b, h], (n, rk)), tg.load(pv[b, h], (n, rv))  # [BN, R'] instead of [BN, D']
-        if not absorb:
-            kt = tg.dot(kt, fk)
+        if absorb:  # q·fkᵀ does not depend on the stream: it is made once
+            s = tg.low_rank_dot(qt, fk.T, kt.T)
+        else:
+            kt, vt = tg.dot(kt, fk), tg.dot(vt, fv)
             if bk is not None:
                 kt = kt + tg.load(bk[h], (d,)).to(A)[None, :]
-            kt, vt = kt.to(T), tg.dot(vt, fv)
             if bv is not None:
                 vt = vt + tg.load(bv[h], (e,)).to(A)[None, :]
             vt = vt.to(T)
-        s = tg.dot(qt, kt.T) * scale  # [BM, BN], natural logarithms
+            s = tg.dot(qt, kt.to(T).T)
+        s = s * scale  # [BM, BN], natural logarithms
         keep = visible(m, n, off, None, right)
         if key_mask is not None:
             keep = keep & tg.load(key_mask[b], (n,))[None, :]
