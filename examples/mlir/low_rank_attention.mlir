@@ -69,7 +69,7 @@ tegula.kernel @low_rank_attention(in %pq: !pv, in %vq: !fv, in %pk: !pv, in %vk:
       %keep = arith.andi %in, %seen : tensor<64x64xi1>
       %none = arith.constant dense<0xFF800000> : tensor<64x64xf32>
       %w = arith.select %keep, %x, %none : tensor<64x64xi1>, tensor<64x64xf32>
-      %s1 = tegula.softmax_update %s0, %w, %vt scale %scale : !state, tensor<64x64xf32>, tensor<64x32xbf16>
+      %s1 = tegula.softmax_update %s0, %w, %vt scale %scale : f32 : !state, tensor<64x64xf32>, tensor<64x32xbf16>
       tegula.yield %s1 : !state
     }
     %a, %lse = tegula.softmax_finish %st : !state -> tensor<64x32xf32>, tensor<64xf32>

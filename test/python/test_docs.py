@@ -16,7 +16,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/training.md", "docs/tutorials/first-operator.md")
+PAGES = (
+    "README.md",
+    "docs/training.md",
+    "docs/tutorials/first-operator.md",
+    "docs/tutorials/fused-operator.md",
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "-- end of block --"
 
