@@ -323,6 +323,15 @@ def test_the_cheaper_form_is_taken() -> None:
     assert (chosen != absorbed).any()
 
 
+def test_the_queries_half_of_the_absorbed_product_leaves_the_stream() -> None:
+    p, v, o = tg.Spec((2, 4, 170, 24), tg.f32), tg.Spec((4, 24, 32), tg.f32), tg.Spec((2, 4, 170, 32), tg.f32)
+    text = low_rank_attention_fwd.ir("sched", p, v, p, v, p, v, o, 0.2, absorb=True, BM=64, BN=64)
+    lines = text.splitlines()
+    mid, out = (next(line for line in lines if f'label "s.{half}"' in line) for half in ("mid", "out"))
+    assert "64x32xf32" in mid.split("into")[1]  # q·vkᵀ, not vkᵀ·pkᵀ
+    assert len(mid) - len(mid.lstrip()) < len(out) - len(out.lstrip())
+
+
 # ---- Every path
 
 
