@@ -824,6 +824,18 @@ def test_rules_of_kernels(kind: type[TegulaError], body: Any, text: str) -> None
     assert caught.value.file == __file__
 
 
+def test_operators_on_either_side() -> None:
+    """What Python has a reflected form of, the evaluation has too; `abs` as well."""
+    t = np.int32([1, -2, 3])
+    for f, want in [
+        (lambda x: 64 >> abs(x), 64 >> abs(t)),
+        (lambda x: 3 << abs(x), 3 << abs(t)),
+        (lambda x: 7 // abs(x) - 5 % abs(x), 7 // abs(t) - 5 % abs(t)),
+        (lambda x: (6 & x) | (1 ^ x), (6 & t) | (1 ^ t)),
+    ]:
+        np.testing.assert_array_equal(Evaluation(seed=0).helper(f, t), want)
+
+
 def test_gathers_pad_and_scatters_drop() -> None:
     @tg.kernel
     def pick(x: tg.In[f32, "N 3"], j: tg.In[i32, "M"], y: tg.Out[f32, "M 3"], z: tg.Out[f32, "N 3"]):

@@ -257,6 +257,45 @@ def test_a_name_that_the_body_reuses_is_not_carried() -> None:
 
 
 @kernel
+def some_are_dead(x: X, y: Y, *, B: tile = 4):
+    """Of four carried names one is read at the end, and it alone through both streams."""
+    m = tg.grid((x.shape[0], B))
+    t = tg.load(x, (m,))
+    a, b = t, t + 1.0
+    for i in tg.stream(0, 3):
+        c, d = b, a
+        for j in tg.stream(0, 2):
+            c, d = -d, -c
+        b = c * 0.5
+        a = d
+    tg.store(y, (m,), b)
+
+
+def test_dead_carried_values_of_nested_streams() -> None:
+    x = numbers(6)
+    a, b = x, x + 1.0
+    for _ in range(3):
+        c, d = b, a
+        for _ in range(2):
+            c, d = -d, -c
+        a, b = d, c * 0.5
+    np.testing.assert_allclose(run(some_are_dead, x), b)
+
+
+@kernel
+def limited(x: X, y: Y):
+    """Static limits of spans, on axes whose sizes are known at launch only."""
+    i = tg.grid(1)
+    t = tg.load(x, (tg.span(0, 8, 5),))
+    tg.store(y, (tg.span(0, 8, 7),), t + 1.0)
+
+
+def test_static_limit_on_a_dynamic_axis() -> None:
+    x = numbers(9)
+    np.testing.assert_array_equal(run(limited, x), [*(x[:5] + 1.0), 1.0, 1.0, np.nan, np.nan])
+
+
+@kernel
 def nested(x: In[f64, "M N"], y: Out[f64, "1"], *, B: tile = 4):
     M, N = x.shape
     o = tg.grid(1)

@@ -58,7 +58,7 @@ def test_what_is_drawn() -> None:
     drawn = [program(seed) for seed in range(100)]
     assert {p.dtype for p in drawn} == {"f64", "f32", "bf16", "f16"}
     layouts = {a.layout for p in drawn for a in p.arguments}
-    assert layouts == {"dense", "transposed", "strided", "rows", "offset", "broadcast"}
+    assert layouts == {"dense", "transposed", "strided", "rows", "offset", "reversed", "broadcast"}
     assert program(7) == program(7) != replace(program(8), seed=7)
 
 

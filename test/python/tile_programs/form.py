@@ -111,13 +111,17 @@ class Argument:
 
 @dataclass(frozen=True)
 class Program:
-    """A kernel: arguments, the grid, and statements. `dtype` is what T stands for."""
+    """A kernel: arguments, the grid, and statements. `dtype` is what T stands for.
+
+    The float arguments of a `special` one hold NaN, infinities and -0.
+    """
 
     seed: int
     dtype: str
     arguments: tuple[Argument, ...]
     grid: str
     body: Block
+    special: bool = False
 
 
 def names_of(block: Block) -> Iterator[str]:

@@ -97,6 +97,8 @@ def laid_out(values: np.ndarray, layout: str) -> np.ndarray:
         case "rows":
             wide = np.zeros((*values.shape[:-1], values.shape[-1] + 3), values.dtype)
             out = wide[..., : values.shape[-1]]
+        case "reversed":
+            out = np.zeros(values.shape, values.dtype)[::-1]
         case "offset":
             wide = np.zeros(values.size + 1, values.dtype)
             out = wide[1:].reshape(values.shape)
@@ -106,9 +108,9 @@ def laid_out(values: np.ndarray, layout: str) -> np.ndarray:
     return out
 
 
-def make(argument: Argument, dtype: str, rng: np.random.Generator) -> np.ndarray:
+def make(argument: Argument, program: Program, rng: np.random.Generator) -> np.ndarray:
     """An argument's array: what is in it hangs on its content, outputs are poisoned."""
-    kind, shape = dtype_of(argument.kind, dtype), argument.sizes
+    kind, shape = dtype_of(argument.kind, program.dtype), argument.sizes
     floating = argument.kind in ("T", "A")
     match argument.access, argument.content:
         case "Out", _:
@@ -126,6 +128,9 @@ def make(argument: Argument, dtype: str, rng: np.random.Generator) -> np.ndarray
         case _:
             if floating:
                 values = np.clip(rng.standard_normal(shape), -4, 4)
+                if program.special:
+                    odd = rng.choice([np.nan, np.inf, -np.inf, -0.0, 0.0], shape)
+                    values = np.where(rng.random(shape) < 0.1, odd, values)
             else:
                 values = rng.integers(0, 2, shape) if argument.kind == "i1" else rng.integers(-20, 21, shape)
     return laid_out(np.asarray(values).astype(kind), argument.layout)
@@ -133,7 +138,7 @@ def make(argument: Argument, dtype: str, rng: np.random.Generator) -> np.ndarray
 
 def arguments(program: Program) -> list[np.ndarray]:
     """Fresh arrays for all arguments: those of one seed and name are always the same."""
-    return [make(a, program.dtype, np.random.default_rng([program.seed, *a.name.encode()])) for a in program.arguments]
+    return [make(a, program, np.random.default_rng([program.seed, *a.name.encode()])) for a in program.arguments]
 
 
 # ---- running and comparing

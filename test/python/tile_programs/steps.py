@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tile_programs.draw import Drawer
 
 INTEGERS = ("i32", "i64")
-LARGEST = 2048  # elements of a tile
+LARGEST = 4096  # elements of a tile
 
 
 # ---- spans, indices, numbers
@@ -82,7 +82,7 @@ def load(d: Drawer, by: str | None = None, length: int = 0) -> bool:
         return False
     coordinates = [f"{{{i}}}" for i in range(rank)]
     uses = [by if i == at and by is not None else name for i, (name, _) in enumerate(spans)]
-    sizes = [max(1, n + d.integer(-2, 2)) for n in shape]
+    sizes = [max(1, n + d.integer(-2, 2)) if d.chance(0.98) else 0 for n in shape]
     if d.chance(0.25):  # an axis of an index
         place = d.integer(0, rank)
         size = d.integer(1, 4)
@@ -90,9 +90,18 @@ def load(d: Drawer, by: str | None = None, length: int = 0) -> bool:
         coordinates.insert(place, f"{{{rank}}} % {size}")
         uses.append(index(d))
     name = d.argument("In", kind, tuple(sizes))
+    view = name
+    if min(sizes) > 1 and len(sizes) == rank and d.chance(0.2):  # a part of the view, whose bounds count
+        axis = d.integer(0, rank - 1)
+        n = sizes[axis]
+        low = d.integer(0, n - 1)
+        part = d.one([f"{low}:", f":{low + 1}", f"{low}:{d.integer(low + 1, n)}", f"{{{rank}}} % {n}:"])
+        if "%" in part:
+            uses.append(index(d))
+        view = f"{name}[{':, ' * axis}{part}]"
     pad = d.one([0, 1, -2]) if d.chance(0.3) and kind != "i1" else 0
     padding = f", pad={pad if kind not in FLOATS else float(pad)}" if pad else ""
-    text = f"tg.load({name}, ({', '.join(coordinates)},){padding})"
+    text = f"tg.load({view}, ({', '.join(coordinates)},){padding})"
     d.let(text, tuple(uses), Sort(kind, tuple(shape), bound=4.0))
     return True
 
@@ -395,7 +404,7 @@ def cast(d: Drawer) -> bool:
         return False
     name, sort = found
     text, kind, bound = d.one(CASTS[sort.kind])
-    if sort.floating and kind not in FLOATS and not sort.exact:
+    if sort.floating and kind not in FLOATS and (d.special or not sort.exact):
         return False
     d.let(text, (name,), Sort(kind, sort.shape, sort.exact or not sort.floating, bound or sort.bound))
     return True
@@ -807,7 +816,7 @@ def carried(d: Drawer, order: str) -> list[tuple[str, Sort]]:
     """The values that a stream starts with."""
     out: list[tuple[str, Sort]] = []
     for _ in range(d.integer(1, 3)):
-        if d.chance(0.25):
+        if d.chance(0.25) and "softmax" not in d.without:
             state = d.find(lambda s: s.kind == "state") or new_state(d)
             if state is not None:
                 out.append(state)

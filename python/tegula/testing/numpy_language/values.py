@@ -212,8 +212,14 @@ class Value:
     def __lshift__(self, other: Any) -> Any:
         return elementwise(SHL, self, other)
 
+    def __rlshift__(self, other: Any) -> Any:
+        return elementwise(SHL, other, self)
+
     def __rshift__(self, other: Any) -> Any:
         return elementwise(SHR, self, other)
+
+    def __rrshift__(self, other: Any) -> Any:
+        return elementwise(SHR, other, self)
 
     def __lt__(self, other: Any) -> Any:
         return elementwise(LT, self, other)
