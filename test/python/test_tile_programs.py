@@ -98,7 +98,7 @@ def test_a_wrong_target_is_found_and_its_program_reduced() -> None:
 def test_reduction_keeps_what_matters() -> None:
     drawn = next(p for p in map(program, range(500)) if "tg.tanh" in source(p) and count(p.body) > 15)
     small = reduced(drawn, lambda p: "tg.tanh" in source(p))
-    assert count(small.body) <= 4
+    assert count(small.body) <= 8 < count(drawn.body)
     assert "tg.tanh" in source(small) and failure(small) is None
 
 

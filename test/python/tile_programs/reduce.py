@@ -67,15 +67,24 @@ def changes(block: Block, known: tuple[tuple[str, Sort], ...] = ()) -> Iterator[
                 yield without({})
             case Loop():
                 yield without({c.name: c.first for c in s.carried})
+                yield (*before, *_once(s), *renamed(after, _ends(s)))
                 inner = (*scope, (s.name, s.sort), *((c.name, c.sort) for c in s.carried))
-                later += [(*before, replace(s, body=b), *after) for b in changes(s.body, inner)]
+                for body, ends in _inside(s.body, [c.next[0] for c in s.carried], inner):
+                    through = tuple(replace(c, next=(n,)) for c, n in zip(s.carried, ends, strict=True))
+                    later.append((*before, replace(s, body=body, carried=through), *after))
                 later += [(*before, t, *after) for t in _fewer(s)]
                 scope = (*scope, *((c.name, c.sort) for c in s.carried))
             case Branch():
                 yield without({c.name: c.first for c in s.carried})
+                for i, side in enumerate((s.then, s.other)):
+                    yield (*before, *side, *renamed(after, {c.name: c.next[i] for c in s.carried}))
                 inner = (*scope, *((c.name, c.sort) for c in s.carried))
-                later += [(*before, replace(s, then=b), *after) for b in changes(s.then, inner)]
-                later += [(*before, replace(s, other=b), *after) for b in changes(s.other, inner)]
+                for then, ends in _inside(s.then, [c.next[0] for c in s.carried], inner):
+                    through = tuple(replace(c, next=(n, c.next[1])) for c, n in zip(s.carried, ends, strict=True))
+                    later.append((*before, replace(s, then=then, carried=through), *after))
+                for other, ends in _inside(s.other, [c.next[1] for c in s.carried], inner):
+                    through = tuple(replace(c, next=(c.next[0], n)) for c, n in zip(s.carried, ends, strict=True))
+                    later.append((*before, replace(s, other=other, carried=through), *after))
                 scope = inner
             case Let():
                 twins = [n for n, t in scope if t.like(s.sort)]
@@ -86,6 +95,28 @@ def changes(block: Block, known: tuple[tuple[str, Sort], ...] = ()) -> Iterator[
                     later.append((*before, Let(s.name, text, (), s.sort), *after))
                 scope = (*scope, (s.name, s.sort))
     yield from later
+
+
+def _once(s: Loop) -> Block:
+    """The body of a stream, run for one trip."""
+    first = {c.name: c.first for c in s.carried}
+    return (Let(s.name, simple(s.sort) or "1", (), s.sort), *renamed(s.body, first))
+
+
+def _ends(s: Loop) -> dict[str, str]:
+    """What stands for the carried names after one trip."""
+    first = {c.name: c.first for c in s.carried}
+    return {c.name: first.get(c.next[0], c.next[0]) for c in s.carried}
+
+
+def _inside(
+    block: Block, ends: list[str], known: tuple[tuple[str, Sort], ...]
+) -> Iterator[tuple[Block, tuple[str, ...]]]:
+    """The changes of an inner block, and the names that then leave it."""
+    for changed in changes((*block, Do("", tuple(ends))), known):
+        last = changed[-1] if changed else None
+        if isinstance(last, Do) and not last.text:
+            yield changed[:-1], last.uses
 
 
 def _fewer(s: Loop) -> Iterator[Statement]:
