@@ -135,8 +135,8 @@ class Transform:
     @property
     def sizes(self) -> tuple[int, int]:
         """Numbers of a row before and after."""
-        sizes = self.first * prod(self.factors[1:]), prod(self.kept)
-        return sizes[::-1] if self.inverse else sizes
+        signal, spectrum = self.first * prod(self.factors[1:]), prod(self.kept)
+        return (spectrum, signal) if self.inverse else (signal, spectrum)
 
     def name(self) -> str:
         flags = "r" * self.real + "i" * self.inverse + "l" * self.learned
