@@ -86,13 +86,13 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target
   // Parts of structured ops may be invariant where the whole is not.
   pm.addPass(createHoistLoadsPass());
   SchedPlanPassOptions plan;
-  plan.target = target.level;
+  plan.target = target.row;
   plan.print = options.printSchedule;
   pm.addPass(createSchedPlanPass(plan));
   pm.addPass(createSchedOrderAnchorsPass());
   pm.addPass(createSchedFormMapsPass());
   SchedMaterializePassOptions materialize;
-  materialize.target = target.level;
+  materialize.target = target.row;
   pm.addPass(createSchedMaterializePass(materialize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -187,6 +187,8 @@ def ConvertSchedToX86Pass : Pass<"convert-sched-to-x86", "::mlir::ModuleOp"> {
 
     * Rows are padded to whole vectors; 16-bit floats are held as f32 values that
       are rounded after each op, i1 as a byte.
+    * Where the target sums pairs of products of bf16, buffers hold bf16 as it is,
+      and products read it so: subnormal operands count as 0 there.
     * Block sums start from zero and are added to the result once.
     * Integer division by zero gives 0, as in NumPy, and never traps.
     * Copies between a buffer and a view without a unit stride move one element
@@ -199,7 +201,8 @@ def ConvertSchedToX86Pass : Pass<"convert-sched-to-x86", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect"];
+                           "::mlir::vector::VectorDialect",
+                           "::mlir::x86vector::X86VectorDialect"];
 }
 
 #endif // TEGULA_CONVERSION_PASSES_TD

@@ -28,8 +28,8 @@ namespace tegula {
 struct CpuTarget {
   /// Canonical name: a level and further features, such as "x86-64-v4+avx512bf16".
   std::string name;
-  /// Its level alone: the key of the table of machines that passes ask.
-  std::string level;
+  /// The row of the table of machines (`TargetInfo`) that passes ask.
+  std::string row;
   std::string triple;
   /// LLVM's names of the CPU and of the CPU whose timings are assumed.
   std::string cpu, tune;
@@ -41,8 +41,8 @@ struct CpuTarget {
 };
 
 /// The target named `name`: a level ("x86-64-v3", "x86-64-v4"), a level with
-/// features ("x86-64-v4+avx512bf16"), or "native", which is the best level of this
-/// machine with the further features that we make use of.
+/// features ("x86-64-v4+avx512bf16"), or "native", which is the best row of the table
+/// of machines that this one meets.
 llvm::Expected<CpuTarget> resolveCpuTarget(llvm::StringRef name);
 
 /// Those of `features` that this machine lacks.

@@ -36,6 +36,7 @@ public:
     llvm::StringLiteral name;                    ///< as `sched.kernel` names it
     llvm::StringLiteral cpu;                     ///< LLVM's name of the processor
     llvm::ArrayRef<llvm::StringLiteral> features; ///< what the processor must have
+    bool pairDots;                               ///< sums of two products of bf16
     int64_t vectorBytes;                         ///< width of a vector register
     int64_t registers;                           ///< vector registers
     RegisterBlock block;                         ///< of a product
@@ -47,7 +48,8 @@ public:
 
   constexpr explicit TargetInfo(Row row) : row(row) {}
 
-  /// The target called `name`, or null; what follows a '+' are further features.
+  /// The most demanding target that the target called `name` meets, or null. A name
+  /// is a row's, or a row's with further features, as in "x86-64-v4+avx512bf16".
   static const TargetInfo *lookup(llvm::StringRef name);
 
   /// Every target, the least demanding first.
@@ -61,14 +63,20 @@ public:
   RegisterBlock getRegisterBlock() const { return row.block; }
   int64_t getStripVectors() const { return row.stripVectors; }
   bool hasNarrowMasks() const { return row.narrowMasks; }
+  /// Whether products of bf16 sum two neighbours of K at a time, in f32.
+  bool hasPairDots() const { return row.pairDots; }
   int64_t getL1Bytes() const { return row.l1Bytes; }
   int64_t getL2Bytes() const { return row.l2Bytes; }
 
-  /// How the target holds an element of a tile on chip, or null where it cannot:
-  /// 16-bit floats as rounded f32 values, i1 as a byte.
+  /// How a register holds an element of a tile, or null where it cannot: 16-bit
+  /// floats as rounded f32 values, i1 as a byte.
+  mlir::Type getRegisterType(mlir::Type elem) const;
+
+  /// How a buffer holds an element: as registers do, but bf16 as it is where
+  /// products read it so.
   mlir::Type getStorageType(mlir::Type elem) const;
 
-  /// Elements of `type` (a storage type) that are worked on together: as many as
+  /// Elements of `type` (a register or storage type) that are worked on together: as many as
   /// fill a register, counting elements below 32 bits as 32 bits.
   int64_t getLanes(mlir::Type type) const;
 

@@ -34,7 +34,7 @@ public:
   ArgMaxSearch(x86::Context &context, x86::Emitter &emit, sched::ArgMaxOp op)
       : emit(emit), op(op), source(context.arena.get(op.getSource())),
         dest(context.arena.get(op.getDest())), shape(op.getSource().getType().getShape()) {
-    Type elem = cast<MemRefType>(source.getType()).getElementType();
+    Type elem = context.target.getRegisterType(op.getSource().getType().getElem());
     lanes = context.target.getLanes(elem);
     keyType = emit.vectorOf(
         emit.builder.getIntegerType(elem.getIntOrFloatBitWidth() == 64 ? 64 : 32), lanes);

@@ -48,7 +48,8 @@ static Attribute toStorage(Attribute attr, Type elem) {
 }
 
 /// Where element `at` of the tile lies in the storage of `buf`.
-static SmallVector<int64_t> getPlace(BufType buf, ArrayRef<int64_t> at) {
+static SmallVector<int64_t> getPlace(BufType buf, ArrayRef<int64_t> at,
+                                     const TargetInfo &target) {
   SmallVector<int64_t> place(at);
   if (!buf.isPacked()) {
     if (place.empty())
@@ -57,7 +58,8 @@ static SmallVector<int64_t> getPlace(BufType buf, ArrayRef<int64_t> at) {
   }
   int64_t inner = place.pop_back_val(), outer = place.pop_back_val();
   int64_t k = buf.getTransposed() ? inner : outer, n = buf.getTransposed() ? outer : inner;
-  place.append({n / buf.getPanel(), k, n % buf.getPanel()});
+  int64_t group = x86::isPaired(buf, target) ? 2 : 1;
+  place.append({n / buf.getPanel(), k / group, n % buf.getPanel() * group + k % group});
   return place;
 }
 
@@ -74,7 +76,7 @@ FailureOr<Value> x86::makeConstant(Context &context, Emitter &emit, Operation *o
     SmallVector<int64_t> tileStrides = computeSuffixProduct(buf.getShape());
     SmallVector<Attribute> laidOut(storage.getNumElements(), emit.builder.getZeroAttr(elem));
     for (auto [i, attr] : llvm::enumerate(elements->getValues<Attribute>())) {
-      SmallVector<int64_t> place = getPlace(buf, delinearize(i, tileStrides));
+      SmallVector<int64_t> place = getPlace(buf, delinearize(i, tileStrides), context.target);
       laidOut[linearize(place, strides)] = toStorage(attr, elem);
     }
     OpBuilder builder(op->getContext());

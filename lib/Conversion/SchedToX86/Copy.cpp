@@ -11,7 +11,8 @@
 //
 // The last axis of the storage runs along lanes. Where another axis of the view
 // has the unit stride, squares of lanes x lanes elements are transposed in
-// registers; where none has, elements move one by one.
+// registers; where none has, elements move one by one. Storage that holds pairs of
+// neighbours along K takes two rows at a time, or squares of pairs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -61,8 +62,10 @@ struct UnitView {
 struct TileLayout {
   BufType buf;
   int64_t laneAxis, rowAxis; ///< rowAxis: the axis beside it, -1 in rank 1
+  int64_t group;             ///< neighbours along rowAxis that lie side by side: 1 or 2
 
-  explicit TileLayout(BufType buf) : buf(buf) {
+  TileLayout(BufType buf, const TargetInfo &target)
+      : buf(buf), group(x86::isPaired(buf, target) ? 2 : 1) {
     int64_t rank = buf.getRank();
     bool swapped = buf.isPacked() && buf.getTransposed();
     laneAxis = swapped ? rank - 2 : rank - 1;
@@ -76,9 +79,10 @@ struct TileLayout {
     if (!buf.isPacked())
       return x86::Values(position);
     x86::Values place(position.drop_back(2));
-    Value lane = position[laneAxis];
-    place.append({emit.div(lane, buf.getPanel()), position[rowAxis],
-                  emit.rem(lane, buf.getPanel())});
+    Value lane = position[laneAxis], row = position[rowAxis];
+    Value inside = emit.mul(emit.rem(lane, buf.getPanel()), group);
+    place.append({emit.div(lane, buf.getPanel()), emit.div(row, group),
+                  emit.add(inside, emit.rem(row, group))});
     return place;
   }
 };
@@ -93,14 +97,14 @@ public:
   TileTransfer(x86::Context &context, x86::Emitter &emit, Value view, ValueRange at,
                ValueRange upto, Value buffer, Value pad)
       : context(context), emit(emit), view(view), at(at), buffer(buffer),
-        storage(context.arena.get(buffer)), layout(cast<BufType>(buffer.getType())),
-        shape(layout.buf.getShape()),
+        storage(context.arena.get(buffer)),
+        layout(cast<BufType>(buffer.getType()), context.target), shape(layout.buf.getShape()),
         bounds(emit, view, llvm::to_vector(llvm::seq<int64_t>(0, shape.size())), at, upto, shape),
         pad(pad) {
     auto type = cast<MemRefType>(view.getType());
     elem = type.getElementType();
-    stored = cast<MemRefType>(storage.getType()).getElementType();
-    lanes = context.target.getLanes(stored);
+    held = context.target.getRegisterType(layout.buf.getElem());
+    lanes = context.target.getLanes(held);
     findUnitAxis(type);
   }
 
@@ -114,11 +118,19 @@ private:
   }
   void fill();
   void clearBeyond();
+  void clearOddPartners();
+  void keepInStorage(ValueRange place, ArrayRef<bool> kept);
   Value padVector();
   x86::Values viewPosition(ValueRange position);
-  Value loadLanes(const UnitView &from, ValueRange position, Value mask);
+  Value loadRaw(const UnitView &from, ValueRange position, int64_t count, Value mask);
+  Value loadLanes(const UnitView &from, ValueRange position, Value mask) {
+    return emit.toStorage(loadRaw(from, position, lanes, mask));
+  }
+  Value inBounds(Value position, int64_t axis);
+  Value maskAlong(int64_t axis, Value first, int64_t count);
   void copyElements(ValueRange lo, ValueRange hi);
   void copyRows(bool whole);
+  void copyPairedRows(bool whole);
   void copySquares(bool whole);
   void copySquare(const UnitView &from, ValueRange outer, Value first, int64_t rows, Value k,
                   int64_t depth, bool whole);
@@ -134,7 +146,7 @@ private:
   ArrayRef<int64_t> shape;
   x86::Bounds bounds;
   Value pad;
-  Type elem, stored; ///< in the view, in the storage
+  Type elem, held; ///< of elements in the view, in registers
   int64_t lanes, unitAxis = -1;
 };
 
@@ -165,7 +177,7 @@ x86::Values TileTransfer::viewPosition(ValueRange position) {
 Value TileTransfer::padVector() {
   if (pad)
     return emit.splat(emit.toStorage(pad), lanes);
-  return emit.neutral(Combine::add, emit.vectorOf(stored, lanes));
+  return emit.neutral(Combine::add, emit.vectorOf(held, lanes));
 }
 
 /// The whole storage, padding and all.
@@ -177,6 +189,21 @@ void TileTransfer::fill() {
               [&](Value position, int64_t) { emit.store(value, flat, position); });
 }
 
+/// Clears those of the elements at `place` of the storage that are not `kept`.
+void TileTransfer::keepInStorage(ValueRange place, ArrayRef<bool> kept) {
+  Type stored = cast<MemRefType>(storage.getType()).getElementType();
+  VectorType type = emit.vectorOf(stored, kept.size());
+  Value value = emit.neutral(Combine::add, type);
+  if (llvm::is_contained(kept, true)) {
+    auto maskType = emit.vectorOf(emit.builder.getI1Type(), kept.size());
+    Value mask = arith::ConstantOp::create(emit.builder, emit.loc,
+                                           DenseElementsAttr::get(maskType, kept));
+    Value old = vector::LoadOp::create(emit.builder, emit.loc, type, storage, place);
+    value = arith::SelectOp::create(emit.builder, emit.loc, mask, old, value);
+  }
+  emit.store(value, storage, place);
+}
+
 /// Columns of the last panel beyond the tile are 0 whatever the pad.
 void TileTransfer::clearBeyond() {
   BufType buf = layout.buf;
@@ -186,30 +213,57 @@ void TileTransfer::clearBeyond() {
   int64_t rank = type.getRank(), used = shape[layout.laneAxis] % buf.getPanel();
   SmallVector<int64_t> outer(type.getShape().drop_back(3));
   outer.push_back(type.getDimSize(rank - 2));
-  Value zero = emit.neutral(Combine::add, emit.vectorOf(stored, lanes));
   emit.nest(outer, [&](ValueRange position) {
     for (int64_t lane = used / lanes * lanes; lane < buf.getPanel(); lane += lanes) {
       x86::Values place(position.drop_back());
-      place.append({emit.index(type.getDimSize(rank - 3) - 1), position.back(), emit.index(lane)});
-      Value value = zero;
-      if (lane < used)
-        value = arith::SelectOp::create(emit.builder, emit.loc, emit.prefixMask(used - lane, lanes),
-                                        emit.load(storage, place, lanes), zero);
-      emit.store(value, storage, place);
+      place.append({emit.index(type.getDimSize(rank - 3) - 1), position.back(),
+                    emit.index(layout.group * lane)});
+      SmallVector<bool> kept(layout.group * lanes, false);
+      std::fill_n(kept.begin(), layout.group * std::clamp<int64_t>(used - lane, 0, lanes), true);
+      keepInStorage(place, kept);
     }
   });
 }
 
-/// `lanes` elements along the unit axis from `position` of the tile, those under
-/// `mask` (null: all); as the storage holds them.
-Value TileTransfer::loadLanes(const UnitView &from, ValueRange position, Value mask) {
+/// The last of an odd number of rows has a 0 beside each element, whatever the pad.
+void TileTransfer::clearOddPartners() {
+  if (layout.group == 1 || shape[layout.rowAxis] % layout.group == 0)
+    return;
+  auto type = cast<MemRefType>(storage.getType());
+  int64_t rank = type.getRank(), width = layout.group * lanes;
+  SmallVector<bool> kept;
+  for (int64_t i = 0; i < width; ++i)
+    kept.push_back(i % layout.group == 0);
+  emit.nest(type.getShape().drop_back(2), [&](ValueRange outer) {
+    emit.strips(type.getDimSize(rank - 1), width, 1, [&](Value inside, int64_t) {
+      x86::Values place(outer);
+      place.append({emit.index(type.getDimSize(rank - 2) - 1), inside});
+      keepInStorage(place, kept);
+    });
+  });
+}
+
+/// `count` elements along the unit axis from `position` of the tile, those under
+/// `mask` (null: all), as the view holds them.
+Value TileTransfer::loadRaw(const UnitView &from, ValueRange position, int64_t count,
+                            Value mask) {
   x86::Values place = from.order(viewPosition(position));
+  VectorType type = emit.vectorOf(elem, count);
   if (!mask)
-    return emit.toStorage(emit.load(from.memref, place, lanes));
-  VectorType type = emit.vectorOf(elem, lanes);
-  Value other = pad ? emit.splat(pad, lanes) : emit.neutral(Combine::add, type);
-  return emit.toStorage(vector::MaskedLoadOp::create(emit.builder, emit.loc, type, from.memref,
-                                                     place, mask, other));
+    return vector::LoadOp::create(emit.builder, emit.loc, type, from.memref, place);
+  Value other = pad ? emit.splat(pad, count) : emit.neutral(Combine::add, type);
+  return vector::MaskedLoadOp::create(emit.builder, emit.loc, type, from.memref, place, mask,
+                                      other);
+}
+
+/// i1: whether `position` lies within the bounds along `axis`.
+Value TileTransfer::inBounds(Value position, int64_t axis) {
+  OpBuilder &builder = emit.builder;
+  Value above = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, position,
+                                      bounds.lo[axis]);
+  Value below = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::slt, position,
+                                      bounds.hi[axis]);
+  return arith::AndIOp::create(builder, emit.loc, above, below);
 }
 
 void TileTransfer::copyElements(ValueRange lo, ValueRange hi) {
@@ -218,6 +272,14 @@ void TileTransfer::copyElements(ValueRange lo, ValueRange hi) {
         memref::LoadOp::create(emit.builder, emit.loc, view, viewPosition(position));
     emit.store(emit.toStorage(value), storage, layout.locate(emit, position));
   });
+}
+
+/// Which of `count` elements from `first` on along `axis` lie within the bounds.
+Value TileTransfer::maskAlong(int64_t axis, Value first, int64_t count) {
+  Value low = bounds.lo[axis];
+  if (!isConstantIntValue(low, 0))
+    low = emit.sub(low, first);
+  return emit.rangeMask(low, emit.sub(bounds.hi[axis], first), count);
 }
 
 /// The lane axis has the unit stride.
@@ -236,16 +298,57 @@ void TileTransfer::copyRows(bool whole) {
       x86::Values position(outer);
       position.insert(position.begin() + layout.laneAxis, lane);
       Value mask;
-      if (!whole) {
-        Value first = bounds.lo[layout.laneAxis];
-        if (!isConstantIntValue(first, 0))
-          first = emit.sub(first, lane);
-        mask = emit.rangeMask(first, emit.sub(bounds.hi[layout.laneAxis], lane), lanes);
-      } else if (valid < lanes) {
+      if (!whole)
+        mask = maskAlong(layout.laneAxis, lane, lanes);
+      else if (valid < lanes)
         mask = emit.prefixMask(valid, lanes);
-      }
       emit.store(loadLanes(from, position, mask), storage, layout.locate(emit, position));
     });
+  });
+}
+
+/// The same into pairs: two rows are read, and written element by element in turn.
+void TileTransfer::copyPairedRows(bool whole) {
+  UnitView from(emit, view, unitAxis);
+  int64_t extent = shape[layout.laneAxis], depth = shape[layout.rowAxis];
+  x86::Values lo, hi;
+  for (int64_t axis = 0, end = shape.size() - 2; axis < end; ++axis) {
+    lo.push_back(whole ? emit.index(0) : bounds.lo[axis]);
+    hi.push_back(whole ? emit.index(shape[axis]) : bounds.hi[axis]);
+  }
+  SmallVector<int64_t> picks;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    picks.append({lane, lanes + lane});
+  Value zero = emit.neutral(Combine::add, emit.vectorOf(elem, lanes));
+  auto copyPair = [&](ValueRange outer, Value row, bool partner) {
+    emit.strips(extent, lanes, whole ? 2 : 1, [&](Value lane, int64_t valid) {
+      Value mask;
+      if (!whole)
+        mask = maskAlong(layout.laneAxis, lane, lanes);
+      else if (valid < lanes)
+        mask = emit.prefixMask(valid, lanes);
+      auto loadRow = [&](Value row) {
+        x86::Values position(outer);
+        position.append(2, row);
+        position[layout.laneAxis] = lane;
+        Value rowMask = mask;
+        if (!whole)
+          rowMask = arith::AndIOp::create(emit.builder, emit.loc, mask,
+                                          emit.splat(inBounds(row, layout.rowAxis), lanes));
+        return loadRaw(from, position, lanes, rowMask);
+      };
+      Value first = loadRow(row), second = partner ? loadRow(emit.add(row, 1)) : zero;
+      x86::Values position(outer);
+      position.append(2, row);
+      position[layout.laneAxis] = lane;
+      emit.store(emit.shuffle(first, second, picks), storage, layout.locate(emit, position));
+    });
+  };
+  emit.nest(lo, hi, [&](ValueRange outer) {
+    emit.loop(emit.index(0), emit.index(depth / 2 * 2), 2,
+              [&](Value row) { copyPair(outer, row, /*partner=*/true); });
+    if (depth % 2 != 0)
+      copyPair(outer, emit.index(depth - 1), /*partner=*/false);
   });
 }
 
@@ -257,14 +360,15 @@ void TileTransfer::copySquares(bool whole) {
   outer.append(shape.begin(), shape.end() - 2);
   emit.nest(outer, [&](ValueRange position) {
     emit.strips(extent, lanes, 1, [&](Value lane, int64_t rows) {
-      emit.strips(depth, lanes, 1, [&](Value k, int64_t valid) {
+      emit.strips(depth, layout.group * lanes, 1, [&](Value k, int64_t valid) {
         copySquare(from, position, lane, rows, k, valid, whole);
       });
     });
   });
 }
 
-/// Lanes [first, first + rows) and rows [k, k + depth) of the storage.
+/// Lanes [first, first + rows) and rows [k, k + depth) of the storage. Pairs are
+/// transposed as one element each.
 void TileTransfer::copySquare(const UnitView &from, ValueRange outer, Value first, int64_t rows,
                               Value k, int64_t depth, bool whole) {
   auto positionOf = [&](Value lane, Value row) {
@@ -274,42 +378,37 @@ void TileTransfer::copySquare(const UnitView &from, ValueRange outer, Value firs
     return position;
   };
   OpBuilder &builder = emit.builder;
-  Value mask = depth < lanes ? emit.prefixMask(depth, lanes) : Value();
+  bool paired = layout.group == 2;
+  int64_t count = layout.group * lanes;
+  Value mask = depth < count ? emit.prefixMask(depth, count) : Value();
   if (!whole) {
-    Value low = bounds.lo[layout.rowAxis];
-    if (!isConstantIntValue(low, 0))
-      low = emit.sub(low, k);
-    mask = emit.rangeMask(low, emit.sub(bounds.hi[layout.rowAxis], k), lanes);
-    for (auto [axis, iv] : llvm::enumerate(outer)) {
-      Value above = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, iv,
-                                          bounds.lo[axis]);
-      Value below = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::slt, iv,
-                                          bounds.hi[axis]);
-      Value in = arith::AndIOp::create(builder, emit.loc, above, below);
-      mask = arith::AndIOp::create(builder, emit.loc, mask, emit.splat(in, lanes));
-    }
+    mask = maskAlong(layout.rowAxis, k, count);
+    for (auto [axis, iv] : llvm::enumerate(outer))
+      mask = arith::AndIOp::create(builder, emit.loc, mask,
+                                   emit.splat(inBounds(iv, axis), count));
   }
-  Value none = padVector();
+  VectorType pairs = emit.vectorOf(builder.getI32Type(), lanes);
+  auto loadRow = [&](Value lane) -> Value {
+    Value rowMask = mask;
+    if (!whole)
+      rowMask = arith::AndIOp::create(builder, emit.loc, mask,
+                                      emit.splat(inBounds(lane, layout.laneAxis), count));
+    Value raw = loadRaw(from, positionOf(lane, k), count, rowMask);
+    if (paired)
+      return vector::BitCastOp::create(builder, emit.loc, pairs, raw);
+    return emit.toStorage(raw);
+  };
+  Value none = paired ? emit.neutral(Combine::add, pairs) : padVector();
   x86::Values square;
-  for (int64_t row = 0; row < lanes; ++row) {
-    if (row >= rows) {
-      square.push_back(none);
-      continue;
-    }
-    Value lane = emit.add(first, row), rowMask = mask;
-    if (!whole) {
-      Value above = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, lane,
-                                          bounds.lo[layout.laneAxis]);
-      Value below = arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::slt, lane,
-                                          bounds.hi[layout.laneAxis]);
-      Value in = arith::AndIOp::create(builder, emit.loc, above, below);
-      rowMask = arith::AndIOp::create(builder, emit.loc, mask, emit.splat(in, lanes));
-    }
-    square.push_back(loadLanes(from, positionOf(lane, k), rowMask));
-  }
+  for (int64_t row = 0; row < lanes; ++row)
+    square.push_back(row < rows ? loadRow(emit.add(first, row)) : none);
   square = emit.transpose(square);
-  for (int64_t row = 0; row < depth; ++row)
-    emit.store(square[row], storage, layout.locate(emit, positionOf(first, emit.add(k, row))));
+  for (int64_t row = 0; row < depth; row += layout.group) {
+    Value value = square[row / layout.group];
+    if (paired)
+      value = vector::BitCastOp::create(builder, emit.loc, emit.vectorOf(elem, count), value);
+    emit.store(value, storage, layout.locate(emit, positionOf(first, emit.add(k, row))));
+  }
 }
 
 void TileTransfer::emitCopy() {
@@ -322,12 +421,15 @@ void TileTransfer::emitCopy() {
       for (int64_t extent : shape)
         extents.push_back(emit.index(extent));
       copyElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
+    } else if (rows && layout.group == 2) {
+      copyPairedRows(whole);
     } else if (rows) {
       copyRows(whole);
     } else {
       copySquares(whole);
     }
     clearBeyond();
+    clearOddPartners();
   };
   bounds.choose(
       emit, [&] { copy(/*whole=*/true); },
@@ -343,8 +445,7 @@ void TileTransfer::emitCopy() {
 
 void TileTransfer::storeElements(ValueRange lo, ValueRange hi) {
   emit.nest(lo, hi, [&](ValueRange position) {
-    Value value = memref::LoadOp::create(emit.builder, emit.loc, storage,
-                                         layout.locate(emit, position));
+    Value value = emit.loadElement(storage, layout.locate(emit, position));
     emit.store(emit.fromStorage(value, elem), view, viewPosition(position));
   });
 }
@@ -381,7 +482,8 @@ void TileTransfer::storeRows(bool whole) {
 void TileTransfer::emitStore() {
   bool tail = unitAxis >= 0 && shape[unitAxis] % lanes != 0;
   auto store = [&](bool whole) {
-    if (unitAxis >= 0 && unitAxis == layout.laneAxis && ((whole && !tail) || masksAllowed()))
+    bool rows = unitAxis >= 0 && unitAxis == layout.laneAxis && layout.group == 1;
+    if (rows && ((whole && !tail) || masksAllowed()))
       return storeRows(whole);
     x86::Values zero(shape.size(), emit.index(0)), extents;
     for (int64_t extent : shape)

@@ -16,6 +16,8 @@ using namespace mlir;
 using namespace tegula;
 using namespace tegula::x86;
 
+static bool isNarrowFloat(Type elem) { return elem.isF16() || elem.isBF16(); }
+
 //===----------------------------------------------------------------------===//
 // Index arithmetic
 //===----------------------------------------------------------------------===//
@@ -193,10 +195,19 @@ Value Emitter::splat(Value scalar, int64_t lanes) {
 
 Value Emitter::load(Value memref, ValueRange at, int64_t lanes) {
   Type elem = cast<MemRefType>(memref.getType()).getElementType();
-  return vector::LoadOp::create(builder, loc, vectorOf(elem, lanes), memref, at);
+  Value loaded = vector::LoadOp::create(builder, loc, vectorOf(elem, lanes), memref, at);
+  return isNarrowFloat(elem) ? toStorage(loaded) : loaded;
+}
+
+Value Emitter::loadElement(Value memref, ValueRange at) {
+  Value loaded = memref::LoadOp::create(builder, loc, memref, at);
+  return isNarrowFloat(loaded.getType()) ? toStorage(loaded) : loaded;
 }
 
 void Emitter::store(Value value, Value memref, ValueRange at) {
+  Type elem = cast<MemRefType>(memref.getType()).getElementType();
+  if (isNarrowFloat(elem) && getElementTypeOrSelf(value.getType()) != elem)
+    value = fromStorage(value, elem);
   if (isa<VectorType>(value.getType()))
     vector::StoreOp::create(builder, loc, value, memref, at);
   else
@@ -270,6 +281,8 @@ Value Emitter::toStorage(Value value) {
 
 Value Emitter::fromStorage(Value value, Type elem) {
   Type type = value.getType();
+  if (getElementTypeOrSelf(type) == elem)
+    return value;
   if (elem.isF16())
     return arith::TruncFOp::create(builder, loc, withElement(type, elem), value);
   if (elem.isBF16()) {

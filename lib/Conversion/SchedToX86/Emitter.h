@@ -8,7 +8,8 @@
 //
 // What the lowering of every scheduled op writes with: loops of static trip
 // counts, vector accesses, and the change of an element between memory (16-bit
-// floats, i1) and the form in which the target holds it (f32, i8).
+// floats, i1) and the form in which registers hold it (f32, i8). Buffers hold
+// that form too, or bf16 where the target multiplies bf16.
 //
 //===----------------------------------------------------------------------===//
 
@@ -85,7 +86,11 @@ public:
   /// All lanes combined into one, by halving.
   mlir::Value combineLanes(Combine kind, mlir::Value vector);
   mlir::Value splat(mlir::Value scalar, int64_t lanes);
+  /// Loads `lanes` elements; 16-bit floats arrive as registers hold them.
   mlir::Value load(mlir::Value memref, mlir::ValueRange at, int64_t lanes);
+  /// The same of one element, as a scalar.
+  mlir::Value loadElement(mlir::Value memref, mlir::ValueRange at);
+  /// Stores a vector or scalar, in the form in which `memref` holds its elements.
   void store(mlir::Value value, mlir::Value memref, mlir::ValueRange at);
   /// The first `valid` of `lanes` lanes.
   mlir::Value prefixMask(int64_t valid, int64_t lanes);
@@ -100,10 +105,11 @@ public:
   // Elements: scalars or vectors
   //===--------------------------------------------------------------------===//
 
-  /// An element as memory holds it -> as the target holds it.
+  /// An element as memory holds it -> as registers hold it.
   mlir::Value toStorage(mlir::Value value);
-  /// An element as the target holds it -> as memory holds `elem`. 16-bit floats
-  /// are rounded already, so the conversion is exact.
+  /// An element as registers hold it -> as memory holds `elem`. 16-bit floats
+  /// are rounded already, so the conversion is exact, and none where the value is an
+  /// `elem` as it is.
   mlir::Value fromStorage(mlir::Value value, mlir::Type elem);
   /// An f32 or f64 value -> f32 holding the nearest value of a 16-bit type.
   mlir::Value round(mlir::Value value, mlir::Type elem);

@@ -387,8 +387,7 @@ LogicalResult x86::lowerSegmentSum(Context &context, Emitter &emit, sched::Segme
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPointToStart(choice.thenBlock());
     if (from.getRank() == 1) {
-      Value sum = accumulate(memref::LoadOp::create(builder, emit.loc, dest, id),
-                             memref::LoadOp::create(builder, emit.loc, source, e));
+      Value sum = accumulate(emit.loadElement(dest, id), emit.loadElement(source, e));
       return emit.store(sum, dest, id);
     }
     emit.nest(from.getShape().drop_front().drop_back(), [&](ValueRange outer) {

@@ -35,7 +35,7 @@ LogicalResult MapBody::verify(Value tile) {
   if (!verified.insert(tile).second)
     return success();
   auto type = cast<RankedTensorType>(tile.getType());
-  Type storage = context.target.getStorageType(type.getElementType());
+  Type storage = context.target.getRegisterType(type.getElementType());
   if (!storage)
     return op.emitOpError() << "computes on " << type.getElementType() << ", which "
                             << context.target.getName() << " has no storage for";
@@ -93,7 +93,7 @@ LogicalResult MapBody::makeGlobal(Operation *constant, ElementsAttr value) {
 //===----------------------------------------------------------------------===//
 
 VectorType MapBody::getVectorType(Type elem) {
-  return emit.vectorOf(elem.isInteger(1) ? elem : context.target.getStorageType(elem), lanes);
+  return emit.vectorOf(elem.isInteger(1) ? elem : context.target.getRegisterType(elem), lanes);
 }
 
 void MapBody::enterRow() {
@@ -210,7 +210,7 @@ Value MapBody::loadTile(Value memref, RankedTensorType type, const AxisMap &map)
   if (vector)
     value = emit.load(memref, at, lanes);
   else
-    value = emit.splat(memref::LoadOp::create(emit.builder, emit.loc, memref, at), lanes);
+    value = emit.splat(emit.loadElement(memref, at), lanes);
   return type.getElementType().isInteger(1) ? emit.fromStorage(value, type.getElementType())
                                             : value;
 }

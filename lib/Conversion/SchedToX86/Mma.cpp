@@ -16,12 +16,16 @@
 // Rows are dealt out evenly (20 rows at 8 are 7 + 7 + 6), so there are at most
 // two heights; the columns' remainder is a narrower group.
 //
+// Where the target sums pairs (bf16), a step of k is two neighbours: 32 bits of a row
+// of A, broadcast, and a vector of pairs of B. Both operands hold bf16; sums are f32.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <numeric>
@@ -45,7 +49,8 @@ class Product {
 public:
   Product(x86::Context &context, x86::Emitter &emit, MmaOp op)
       : emit(emit), op(op), a(context.arena.get(op.getA())), c(context.arena.get(op.getC())),
-        scale(op.getScale() ? context.arena.get(op.getScale()) : Value()) {
+        scale(op.getScale() ? context.arena.get(op.getScale()) : Value()),
+        group(x86::isPaired(op.getB().getType(), context.target) ? 2 : 1) {
     BufType left = op.getA().getType(), result = op.getC().getType();
     int64_t rank = result.getRank();
     rows = result.getDimSize(rank - 2);
@@ -65,10 +70,12 @@ private:
   int64_t chooseVectors(int64_t height) const;
   void emitRows(Value column, int64_t vectors, int64_t height, int64_t first, int64_t blocks);
   void emitBlock(Value row, Value column, int64_t height, int64_t vectors);
-  x86::Values emitStep(Value k, Value row, Value column, int64_t height, int64_t vectors,
+  x86::Values emitStep(Value step, Value row, Value column, int64_t height, int64_t vectors,
                        ValueRange sums);
-  Value loadRight(Value k, Value column, int64_t vector, int64_t vectors);
-  Value loadLeft(Value k, Value row);
+  Value loadRight(Value step, Value column, int64_t vector, int64_t vectors);
+  Value loadLeft(Value step, Value row);
+  Value loadLeftPair(Value step, Value row);
+  Value multiply(Value left, Value right, Value sum);
   Value multiplyAdd(Value x, Value y, Value sum);
   void emitResult(Value row, Value column, int64_t height, int64_t vectors, ValueRange sums);
   x86::Values at(ArrayRef<Value> batch, std::initializer_list<Value> inner) const {
@@ -82,6 +89,7 @@ private:
   x86::Emitter &emit;
   MmaOp op;
   Value a, c, scale;
+  int64_t group;   ///< neighbours along k that one step takes
   RightOperand b;
   Type elem;     ///< of sums
   int64_t rows, depth, columns, lanes; ///< columns: in vectors
@@ -158,38 +166,39 @@ void Product::emitBlock(Value row, Value column, int64_t height, int64_t vectors
   VectorType type = emit.vectorOf(elem, lanes);
   Value zero = emit.neutral(Combine::add, type);
   x86::Values sums(height * vectors, zero);
-  int64_t looped = depth / unroll * unroll;
+  int64_t steps = llvm::divideCeil(depth, group);
+  int64_t looped = depth / group / unroll * unroll;
   sums = emit.loop(emit.index(0), emit.index(looped), unroll, sums,
-                   [&](Value k, ValueRange carried) {
+                   [&](Value step, ValueRange carried) {
                      x86::Values next(carried);
                      for (int64_t i = 0; i < unroll; ++i)
-                       next = emitStep(emit.add(k, i), row, column, height, vectors, next);
+                       next = emitStep(emit.add(step, i), row, column, height, vectors, next);
                      return next;
                    });
-  for (int64_t k = looped; k < depth; ++k)
-    sums = emitStep(emit.index(k), row, column, height, vectors, sums);
+  for (int64_t step = looped; step < steps; ++step)
+    sums = emitStep(emit.index(step), row, column, height, vectors, sums);
   emitResult(row, column, height, vectors, sums);
 }
 
-x86::Values Product::emitStep(Value k, Value row, Value column, int64_t height, int64_t vectors,
+x86::Values Product::emitStep(Value step, Value row, Value column, int64_t height, int64_t vectors,
                               ValueRange sums) {
   x86::Values right, next;
   for (int64_t v = 0; v < vectors; ++v)
-    right.push_back(loadRight(k, column, v, vectors));
+    right.push_back(loadRight(step, column, v, vectors));
   for (int64_t r = 0; r < height; ++r) {
-    Value left = loadLeft(k, emit.add(row, r));
+    Value line = emit.add(row, r), left = group == 2 ? loadLeftPair(step, line) : loadLeft(step, line);
     for (int64_t v = 0; v < vectors; ++v)
-      next.push_back(multiplyAdd(left, right[v], sums[r * vectors + v]));
+      next.push_back(multiply(left, right[v], sums[r * vectors + v]));
   }
   return next;
 }
 
-/// Vector `column + vector` of row k of B, for a block of `vectors` that begins at
+/// Vector `column + vector` of row (or pair of rows) `step` of B, for a block of `vectors` that begins at
 /// `column`: a multiple of `vectors`, or a constant.
-Value Product::loadRight(Value k, Value column, int64_t vector, int64_t vectors) {
+Value Product::loadRight(Value step, Value column, int64_t vector, int64_t vectors) {
   x86::Values position;
   if (!b.packed) {
-    position = at(batchB, {k, emit.mul(emit.add(column, vector), lanes)});
+    position = at(batchB, {step, emit.mul(emit.add(column, vector), lanes)});
   } else {
     // A block's width divides a panel or is made of whole ones, so `vector` counts
     // on from the block's first panel.
@@ -197,7 +206,11 @@ Value Product::loadRight(Value k, Value column, int64_t vector, int64_t vectors)
     bool wholePanels = vectors % b.panelVectors == 0;
     Value first = wholePanels ? emit.index(0) : emit.rem(column, b.panelVectors);
     Value inside = emit.add(first, vector % b.panelVectors);
-    position = at(batchB, {panel, k, emit.mul(inside, lanes)});
+    position = at(batchB, {panel, step, emit.mul(inside, group * lanes)});
+  }
+  if (group == 2) {
+    VectorType type = emit.vectorOf(b.elem, group * lanes);
+    return vector::LoadOp::create(emit.builder, emit.loc, type, b.memref, position);
   }
   Value loaded = emit.load(b.memref, position, lanes);
   if (loaded.getType() == emit.vectorOf(elem, lanes))
@@ -205,12 +218,39 @@ Value Product::loadRight(Value k, Value column, int64_t vector, int64_t vectors)
   return arith::ExtSIOp::create(emit.builder, emit.loc, emit.vectorOf(elem, lanes), loaded);
 }
 
-Value Product::loadLeft(Value k, Value row) {
-  x86::Values position = op.getTransA() ? at(batchA, {k, row}) : at(batchA, {row, k});
-  Value loaded = memref::LoadOp::create(emit.builder, emit.loc, a, position);
+Value Product::loadLeft(Value step, Value row) {
+  x86::Values position = op.getTransA() ? at(batchA, {step, row}) : at(batchA, {row, step});
+  Value loaded = emit.loadElement(a, position);
   if (loaded.getType() != elem)
     loaded = arith::ExtSIOp::create(emit.builder, emit.loc, elem, loaded);
   return emit.splat(loaded, lanes);
+}
+
+/// Two neighbours of a row of A in all lanes; the last of an odd number has a 0
+/// beside it, since the storage holds anything there.
+Value Product::loadLeftPair(Value step, Value row) {
+  OpBuilder &builder = emit.builder;
+  Value pair;
+  if (depth % group != 0 && isConstantIntValue(step, depth / group)) {
+    Value last = memref::LoadOp::create(builder, emit.loc, a,
+                                        at(batchA, {row, emit.index(depth - 1)}));
+    Value bits = arith::BitcastOp::create(builder, emit.loc, builder.getI16Type(), last);
+    pair = arith::ExtUIOp::create(builder, emit.loc, builder.getI32Type(), bits);
+  } else {
+    Value both = vector::LoadOp::create(builder, emit.loc, emit.vectorOf(b.elem, group), a,
+                                        at(batchA, {row, emit.mul(step, group)}));
+    Value bits = vector::BitCastOp::create(builder, emit.loc,
+                                           emit.vectorOf(builder.getI32Type(), 1), both);
+    pair = vector::ExtractOp::create(builder, emit.loc, bits, 0);
+  }
+  return vector::BitCastOp::create(builder, emit.loc, emit.vectorOf(b.elem, group * lanes),
+                                   emit.splat(pair, lanes));
+}
+
+Value Product::multiply(Value left, Value right, Value sum) {
+  if (group == 2)
+    return x86vector::DotBF16Op::create(emit.builder, emit.loc, sum.getType(), sum, left, right);
+  return multiplyAdd(left, right, sum);
 }
 
 Value Product::multiplyAdd(Value x, Value y, Value sum) {
@@ -243,13 +283,18 @@ void Product::emitResult(Value row, Value column, int64_t height, int64_t vector
 
 LogicalResult x86::lowerMma(Context &context, Emitter &emit, MmaOp op) {
   BufType left = op.getA().getType(), right = op.getB().getType(), result = op.getC().getType();
-  Type elem = context.target.getStorageType(left.getElem());
+  Type elem = context.target.getRegisterType(left.getElem());
   bool widens = elem.isInteger(8) && result.getElem().isInteger(32);
-  if (elem != context.target.getStorageType(result.getElem()) && !widens)
+  if (elem != context.target.getRegisterType(result.getElem()) && !widens)
     return op.emitOpError() << "of " << left.getElem() << " into " << result.getElem()
                             << " has no form on " << context.target.getName();
   if (op.getTransB() && !right.isPacked())
     return op.emitOpError("needs a transposed right operand in panels (pack)");
+  if (left.getElem().isBF16() && context.target.hasPairDots() &&
+      (op.getTransA() || !right.isPacked()))
+    return op.emitOpError() << "of bf16 needs rows of the left operand and panels (pack) of the "
+                               "right one on "
+                            << context.target.getName();
   if (result.getElem().isF16() || result.getElem().isBF16())
     return op.emitOpError() << "keeps sums in " << result.getElem() << ": they need f32";
   Product product(context, emit, op);

@@ -42,8 +42,7 @@ static void moveRun(x86::Emitter &emit, Value source, ValueRange from, Value des
     } else {
       for (int64_t i = 0; i < valid; ++i) {
         Value at = emit.add(offset, i);
-        Value value =
-            memref::LoadOp::create(emit.builder, emit.loc, source, shifted(from, at));
+        Value value = emit.loadElement(source, shifted(from, at));
         emit.store(value, dest, shifted(to, at));
       }
     }
@@ -71,7 +70,7 @@ static void moveTransposed(x86::Emitter &emit, Value source, ValueRange from, in
     return position;
   };
   auto moveOne = [&](Value i, Value j) {
-    Value value = memref::LoadOp::create(emit.builder, emit.loc, source, sourceAt(i, j));
+    Value value = emit.loadElement(source, sourceAt(i, j));
     emit.store(value, dest, destAt(i, j));
   };
   int64_t rowSquares = rows / lanes * lanes, columnSquares = columns / lanes * lanes;
@@ -123,7 +122,7 @@ LogicalResult x86::lowerMove(Context &context, Emitter &emit, MoveOp op) {
     if (swapped)
       return moveTransposed(emit, source, from, perm[rank - 1], dest, to, sizes[rank - 2],
                             sizes[rank - 1]);
-    emit.store(memref::LoadOp::create(emit.builder, emit.loc, source, from), dest, to);
+    emit.store(emit.loadElement(source, from), dest, to);
   });
   return success();
 }
@@ -157,7 +156,7 @@ LogicalResult x86::lowerScalar(Context &context, Emitter &emit, sched::ScalarOp 
   Values at(op.getAt());
   if (at.empty())
     at.push_back(emit.index(0));
-  Value value = memref::LoadOp::create(emit.builder, emit.loc, context.arena.get(op.getSource()), at);
+  Value value = emit.loadElement(context.arena.get(op.getSource()), at);
   Type elem = op.getValue().getType();
   if (value.getType() != elem) {
     if (isa<FloatType>(elem))

@@ -42,7 +42,7 @@ LogicalResult x86::lowerReduceStore(Context &context, Emitter &emit, sched::Redu
       from.push_back(emit.index(0));
     for (auto [origin, offset] : llvm::zip(op.getAt(), position))
       to.push_back(emit.add(origin, offset));
-    Value value = memref::LoadOp::create(builder, emit.loc, storage, from);
+    Value value = emit.loadElement(storage, from);
     if (op.getAtomic()) {
       arith::AtomicRMWKind kind = getAtomicKind(op.getKind(), isa<FloatType>(buf.getElem()));
       memref::AtomicRMWOp::create(builder, emit.loc, kind, value, view, to);

@@ -29,7 +29,7 @@ public:
   Scan(x86::Context &context, x86::Emitter &emit, sched::ScanOp op)
       : emit(emit), op(op), source(context.arena.get(op.getSource())),
         dest(context.arena.get(op.getDest())), shape(op.getSource().getType().getShape()) {
-    Type elem = cast<MemRefType>(source.getType()).getElementType();
+    Type elem = context.target.getRegisterType(op.getSource().getType().getElem());
     lanes = context.target.getLanes(elem);
     neutral = emit.neutral(op.getKind(), emit.vectorOf(elem, lanes));
   }

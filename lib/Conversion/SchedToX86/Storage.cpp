@@ -14,12 +14,18 @@ using namespace mlir;
 using namespace tegula;
 using namespace tegula::sched;
 
+bool x86::isPaired(BufType buf, const TargetInfo &target) {
+  return buf.isPacked() && buf.getElem().isBF16() && target.hasPairDots();
+}
+
 MemRefType x86::getStorage(BufType buf, const TargetInfo &target) {
   SmallVector<int64_t> shape(buf.getShape());
   if (buf.isPacked()) {
     int64_t inner = shape.pop_back_val(), outer = shape.pop_back_val();
     int64_t k = buf.getTransposed() ? inner : outer, n = buf.getTransposed() ? outer : inner;
-    shape.append({llvm::divideCeilSigned(n, buf.getPanel()), k, buf.getPanel()});
+    int64_t group = isPaired(buf, target) ? 2 : 1;
+    shape.append({llvm::divideCeilSigned(n, buf.getPanel()), llvm::divideCeilSigned(k, group),
+                  group * buf.getPanel()});
   } else if (shape.empty()) {
     shape.push_back(target.getRowMultiple());
   } else {

@@ -17,6 +17,11 @@
 //   buf<256x40xf32, pack n32>    ->  memref<2x256x32xf32>
 //   buf<256x40xf32, pack n32t>   ->  memref<8x40x32xf32>
 //
+// Where the target sums pairs along K (bf16), two neighbours of K lie side by side,
+// and an odd K is padded with zeros: [batch..][panels][K/2][2 panel].
+//
+//   buf<256x40xbf16, pack n32>   ->  memref<2x128x64xbf16>
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef TEGULA_LIB_CONVERSION_SCHEDTOX86_STORAGE_H
@@ -29,6 +34,9 @@ namespace tegula::x86 {
 
 /// The memref that holds a buffer; the element must have a storage type.
 mlir::MemRefType getStorage(sched::BufType buf, const TargetInfo &target);
+
+/// Whether the storage of `buf` holds pairs of neighbours along K.
+bool isPaired(sched::BufType buf, const TargetInfo &target);
 
 /// Bytes of `getStorage`.
 int64_t getStorageBytes(sched::BufType buf, const TargetInfo &target);

@@ -70,6 +70,8 @@ private:
   }
   Value chooseBuffer(Value result, Operation *op, ArrayRef<Value> candidates);
   Value getPart(Value result, Operation *op);
+  bool readsPairs(DotOp op) const;
+  Value getLeftOperand(DotOp op);
   Value getRightOperand(DotOp op);
   ScheduleRowAttr getRow(AnchorOpInterface op);
   FailureOr<BufType> getStorage(Value tile, AnchorOpInterface anchor);
@@ -108,8 +110,8 @@ private:
   DenseMap<Value, Operation *> lastUse;
   /// Buffer of each tile, and the tile that lives in each buffer now.
   DenseMap<Value, Value> buffers, tenants;
-  /// Packed copies of right operands that are stored otherwise.
-  DenseMap<Value, Value> packedCopies;
+  /// Packed copies of right operands that are stored otherwise, plain and transposed.
+  std::array<DenseMap<Value, Value>, 2> packedCopies;
   /// Buffer that a tile should end in: a carried tile's, for what is yielded.
   DenseMap<Value, Value> wanted;
   /// Ops whose scheduled form is written, erased at the end.
@@ -240,18 +242,42 @@ void Materializer::copy(OpBuilder &builder, Location loc, Value from, Value to) 
                           StringAttr());
 }
 
-/// The right operand of `op`; where it is a row buffer that is read transposed,
-/// a packed copy, made once where the tile is made.
+/// Whether the target reads the operands of `op` as pairs of neighbours along K.
+bool Materializer::readsPairs(DotOp op) const {
+  return target.hasPairDots() &&
+         cast<RankedTensorType>(op.getA().getType()).getElementType().isBF16();
+}
+
+/// The left operand of `op`, as the op names it, but a transposed copy where pairs are
+/// to be read along K and lie along the other axis.
+Value Materializer::getLeftOperand(DotOp op) {
+  Value buf = buffer(op.getA());
+  if (!op.getTransA() || !readsPairs(op))
+    return buf;
+  auto tile = cast<RankedTensorType>(op.getA().getType());
+  SmallVector<int64_t> shape(tile.getShape()), zeros(tile.getRank(), 0),
+      perm(llvm::to_vector(llvm::seq<int64_t>(0, tile.getRank())));
+  std::swap(shape[shape.size() - 2], shape.back());
+  std::swap(perm[perm.size() - 2], perm.back());
+  Value rows = allocTile(RankedTensorType::get(shape, tile.getElementType()), op.getLoc());
+  OpBuilder builder(op);
+  sched::MoveOp::create(builder, op.getLoc(), buf, rows, zeros, zeros, shape, perm);
+  return rows;
+}
+
+/// The right operand of `op`; where it is a row buffer that is read transposed or in
+/// pairs, a packed copy, made once where the tile is made.
 Value Materializer::getRightOperand(DotOp op) {
   Value tile = op.getB(), buf = buffer(tile);
   auto type = cast<BufType>(buf.getType());
-  if (type.isPacked() || !op.getTransB())
+  if (type.isPacked() || (!op.getTransB() && !readsPairs(op)))
     return buf;
-  Value &copyOf = packedCopies[tile];
+  DenseMap<Value, Value> &copies = packedCopies[op.getTransB()];
+  Value &copyOf = copies[tile];
   if (copyOf)
     return copyOf;
   copyOf = alloc(BufType::get(type.getTile(), type.getSpace(),
-                              target.getPanelWidth(type.getElem()), /*transposed=*/true),
+                              target.getPanelWidth(type.getElem()), op.getTransB()),
                  op.getLoc());
   OpBuilder builder(op);
   if (Operation *def = tile.getDefiningOp())
@@ -260,7 +286,7 @@ Value Materializer::getRightOperand(DotOp op) {
   // A carried tile changes from trip to trip: its copy serves this dot only.
   Value result = copyOf;
   if (!tile.getDefiningOp())
-    packedCopies.erase(tile);
+    copies.erase(tile);
   return result;
 }
 
@@ -397,11 +423,12 @@ LogicalResult Materializer::convert(DotOp op) {
   } else {
     c = chooseBuffer(op.getResult(), op, {});
   }
-  Value a = buffer(op.getA()), b = getRightOperand(op);
+  Value a = getLeftOperand(op), b = getRightOperand(op);
+  bool transA = op.getTransA() && a == buffer(op.getA());
   IntegerAttr panel;
   if (ScheduleRowAttr row = getRow(op); row && row.getFlag() == ScheduleFlag::panel)
     panel = builder.getI64IntegerAttr(row.getAmount());
-  sched::MmaOp::create(builder, loc, a, b, c, scale ? buffer(scale) : Value(), op.getTransA(),
+  sched::MmaOp::create(builder, loc, a, b, c, scale ? buffer(scale) : Value(), transA,
                        op.getTransB(), static_cast<bool>(acc), panel, op.getLabelAttr());
   place(op.getResult(), c);
   return success();

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "tegula/Target/CpuTarget.h"
+#include "tegula/Target/TargetInfo.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -20,30 +21,6 @@
 
 using namespace llvm;
 using namespace tegula;
-
-namespace {
-
-/// A micro-architecture level of the psABI.
-struct Level {
-  StringLiteral name;
-  ArrayRef<StringLiteral> features;
-};
-
-} // namespace
-
-static constexpr StringLiteral v3Features[] = {
-    "cx16", "popcnt", "sahf", "sse3", "ssse3", "sse4.1", "sse4.2", "avx",
-    "avx2", "bmi",    "bmi2", "f16c", "fma",   "lzcnt",  "movbe"};
-static constexpr StringLiteral v4Features[] = {
-    "cx16", "popcnt", "sahf", "sse3", "ssse3", "sse4.1",  "sse4.2",   "avx",      "avx2",     "bmi",
-    "bmi2", "f16c",   "fma",  "lzcnt", "movbe", "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"};
-
-/// Best first.
-static const Level levels[] = {{"x86-64-v4", v4Features}, {"x86-64-v3", v3Features}};
-
-/// What "native" adds to its level: features that our lowerings ask for.
-static constexpr StringLiteral nativeExtras[] = {"avx512bf16", "avx512fp16", "avx512vnni",
-                                                 "avxvnni"};
 
 std::string CpuTarget::featureString() const {
   std::string text;
@@ -61,31 +38,29 @@ std::vector<std::string> tegula::missingHostFeatures(ArrayRef<std::string> featu
   return missing;
 }
 
-static CpuTarget makeTarget(const Level &level, ArrayRef<StringRef> extras) {
+/// The row called `level` with further features, under the name of both.
+static CpuTarget makeTarget(const TargetInfo &level, ArrayRef<StringRef> extras) {
   CpuTarget target;
-  target.name = target.level = level.name.str();
+  target.name = level.getName();
   target.triple = "x86_64-unknown-linux-gnu";
-  target.cpu = target.tune = level.name.str();
-  target.features.assign(level.features.begin(), level.features.end());
+  target.cpu = target.tune = level.getCPU();
+  target.features.assign(level.getFeatures().begin(), level.getFeatures().end());
   for (StringRef extra : extras) {
     if (is_contained(target.features, extra))
       continue;
     target.name += ("+" + extra).str();
     target.features.push_back(extra.str());
   }
+  target.row = TargetInfo::lookup(target.name)->getName();
   return target;
 }
 
 static Expected<CpuTarget> nativeTarget() {
   StringMap<bool> host = sys::getHostCPUFeatures();
-  for (const Level &level : levels) {
-    if (!all_of(level.features, [&](StringRef feature) { return host.lookup(feature); }))
+  for (const TargetInfo &row : llvm::reverse(TargetInfo::getAll())) {
+    if (!all_of(row.getFeatures(), [&](StringRef feature) { return host.lookup(feature); }))
       continue;
-    SmallVector<StringRef> extras;
-    for (StringRef extra : nativeExtras)
-      if (host.lookup(extra))
-        extras.push_back(extra);
-    CpuTarget target = makeTarget(level, extras);
+    CpuTarget target = makeTarget(row, {});
     target.tune = sys::getHostCPUName().str();
     return target;
   }
@@ -125,8 +100,8 @@ Expected<CpuTarget> tegula::resolveCpuTarget(StringRef name) {
     return nativeTarget();
   SmallVector<StringRef> parts;
   name.split(parts, '+');
-  for (const Level &level : levels) {
-    if (level.name != parts.front())
+  for (const TargetInfo &level : TargetInfo::getAll()) {
+    if (level.getName() != parts.front())
       continue;
     for (StringRef extra : ArrayRef(parts).drop_front())
       if (!isKnownFeature(makeTarget(level, {}), extra))

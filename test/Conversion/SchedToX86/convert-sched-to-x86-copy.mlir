@@ -144,3 +144,66 @@ sched.kernel @repack(in %x: !rows) target "x86-64-v4" {
   }
   tegula.return
 }
+
+// Panels of pairs: two rows of the view, element by element in turn; the last of 5
+// rows goes beside zeros. Every element stays 16 bits wide.
+!pp = !sched.buf<5x32xbf16, local, pack n32>
+// CHECK-LABEL: sched.kernel @paired
+// CHECK: scf.if
+// CHECK: scf.for %{{.*}} = %c0 to %c4 step %c2
+// CHECK: %[[A:.*]] = vector.load %{{.*}}, vector<16xbf16>
+// CHECK: %[[B:.*]] = vector.load %{{.*}}, vector<16xbf16>
+// CHECK: %[[AB:.*]] = vector.interleave %[[A]], %[[B]]
+// CHECK: vector.store %[[AB]], %{{.*}} : memref<1x3x64xbf16>, vector<32xbf16>
+// CHECK: }
+// CHECK: %[[LAST:.*]] = vector.load %{{.*}}, vector<16xbf16>
+// CHECK: vector.interleave %[[LAST]], %cst
+// CHECK: } else {
+// CHECK: vector.maskedload {{.*}} vector<16xbf16>
+sched.kernel @paired(in %x: !half) target "x86-64-v4+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (16) {
+    %b = sched.alloc : !pp
+    sched.copy %x[%g, %g] to %b : !half, !pp
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Transposed, pairs are neighbours in memory: squares of 16 pairs by 16 rows. Of 40
+// neighbours 8 are left, 4 pairs, under a mask: 20 shuffles make those.
+!ps = !sched.buf<32x40xbf16, local, pack n32t>
+// CHECK-LABEL: sched.kernel @paired_turned
+// CHECK: scf.if
+// CHECK-COUNT-16: vector.load %{{.*}}, vector<32xbf16>
+// CHECK: vector.bitcast %{{.*}} : vector<32xbf16> to vector<16xi32>
+// CHECK-COUNT-64: vector.shuffle %{{.*}} : vector<16xi32>, vector<16xi32>
+// CHECK-NOT: vector.shuffle
+// CHECK-COUNT-16: vector.store %{{.*}} : memref<1x20x64xbf16>, vector<32xbf16>
+// CHECK-COUNT-16: vector.maskedload
+// CHECK-COUNT-20: vector.shuffle
+// CHECK-COUNT-4: vector.store
+// CHECK: } else {
+sched.kernel @paired_turned(in %x: !half) target "x86-64-v4+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (16) {
+    %b = sched.alloc : !ps
+    sched.copy %x[%g, %g] to %b : !half, !ps
+    tegula.yield
+  }
+  tegula.return
+}
+
+// With a pad, what no pair of the tile holds is still 0: it meets no NaN in a sum.
+// CHECK-LABEL: sched.kernel @padded_pairs
+// CHECK-DAG: %[[EVEN:.*]] = arith.constant dense<[true, false, true, false, {{.*}}]> : vector<32xi1>
+// CHECK: arith.select %[[EVEN]], %{{.*}} : vector<32xi1>, vector<32xbf16>
+sched.kernel @padded_pairs(in %x: !half, %p: bf16) target "x86-64-v4+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (16) {
+    %b = sched.alloc : !pp
+    sched.copy %x[%g, %g] pad %p : bf16 to %b : !half, !pp
+    tegula.yield
+  }
+  tegula.return
+}

@@ -252,3 +252,19 @@ sched.kernel @slice(in %v: memref<?xf32>) target "x86-64-v4" {
   }
   tegula.return
 }
+
+// -----
+
+!b = !sched.buf<16x16xbf16, local>
+!c = !sched.buf<16x16xf32, local>
+sched.kernel @unpaired(in %x: memref<?xf32>) target "x86-64-v4+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc at 0 : !b
+    %c = sched.alloc at 1088 : !c
+    // expected-error @below {{of bf16 needs rows of the left operand and panels (pack) of the right one on x86-64-v4+avx512bf16}}
+    sched.mma %a, %a into %c : !b, !b, !c
+    tegula.yield
+  }
+  tegula.return
+}

@@ -108,3 +108,76 @@ sched.kernel @row(in %x: !v) target "x86-64-v4" {
   }
   tegula.return
 }
+
+// Where the target sums pairs of bf16, a step is two neighbours of K: 32 bits of a
+// row of A in all lanes, a vector of pairs of B. 8 rows x 2 vectors, K by 4 pairs.
+!ap = !sched.buf<8x64xbf16, local>
+!bp = !sched.buf<64x32xbf16, local, pack n32>
+!cp = !sched.buf<8x32xf32, local>
+
+// CHECK-LABEL: sched.kernel @pairs
+// CHECK: scf.for %[[STEP:.*]] = %c0 to %c32 step %c4 iter_args({{.*}}) -> (vector<16xf32>
+// CHECK: vector.load %{{.*}}[%c0, %[[STEP]], %c0] : memref<1x32x64xbf16>, vector<32xbf16>
+// CHECK: %[[BOTH:.*]] = vector.load %{{.*}} : memref<8x64xbf16>, vector<2xbf16>
+// CHECK: %[[BITS:.*]] = vector.bitcast %[[BOTH]] : vector<2xbf16> to vector<1xi32>
+// CHECK: %[[PAIR:.*]] = vector.extract %[[BITS]][0]
+// CHECK: %[[SPLAT:.*]] = vector.broadcast %[[PAIR]] : i32 to vector<16xi32>
+// CHECK: vector.bitcast %[[SPLAT]] : vector<16xi32> to vector<32xbf16>
+// CHECK-COUNT-64: x86vector.avx512.dot
+// CHECK-NOT: x86vector.avx512.dot
+// CHECK-NOT: vector.fma
+// CHECK: tegula.return
+sched.kernel @pairs(in %x: !v) target "x86-64-v4+avx512vnni+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc : !ap
+    %b = sched.alloc : !bp
+    %c = sched.alloc : !cp
+    sched.mma %a, %b into %c : !ap, !bp, !cp
+    tegula.yield
+  }
+  tegula.return
+}
+
+// The last of 7 neighbours has a 0 beside it, whatever the storage holds there. The
+// rescaling of C stays in f32.
+!ao = !sched.buf<3x7xbf16, local>
+!bo = !sched.buf<16x7xbf16, local, pack n32t>
+!co = !sched.buf<3x16xf32, local>
+!fo = !sched.buf<3xf32, local>
+
+// CHECK-LABEL: sched.kernel @odd
+// CHECK: vector.load %{{.*}}[%c0, %c4] : memref<3x16xbf16>, vector<2xbf16>
+// CHECK: %[[LAST:.*]] = memref.load %{{.*}}[%c0, %c6] : memref<3x16xbf16>
+// CHECK: %[[BITS:.*]] = arith.bitcast %[[LAST]] : bf16 to i16
+// CHECK: arith.extui %[[BITS]] : i16 to i32
+// CHECK: vector.fma {{.*}} : vector<16xf32>
+sched.kernel @odd(in %x: !v) target "x86-64-v4+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc : !ao
+    %b = sched.alloc : !bo
+    %c = sched.alloc : !co
+    %f = sched.alloc : !fo
+    sched.mma %a, trans %b onto %c scale %f : !fo : !ao, !bo, !co
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Without pairs bf16 is multiplied as the f32 values that buffers hold.
+// CHECK-LABEL: sched.kernel @widened
+// CHECK: vector.load %{{.*}} : memref<1x64x32xf32>, vector<16xf32>
+// CHECK: vector.fma
+// CHECK-NOT: x86vector
+sched.kernel @widened(in %x: !v) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc : !ap
+    %b = sched.alloc : !bp
+    %c = sched.alloc : !cp
+    sched.mma %a, %b into %c : !ap, !bp, !cp
+    tegula.yield
+  }
+  tegula.return
+}

@@ -1,5 +1,6 @@
 // RUN: tegula-opt %s --sched-form-maps --sched-materialize | FileCheck %s
 // RUN: tegula-opt %s --sched-form-maps --sched-materialize=target=x86-64-v3 | FileCheck %s --check-prefix=V3
+// RUN: tegula-opt %s --sched-form-maps --sched-materialize=target=x86-64-v4+avx512bf16 | FileCheck %s --check-prefix=PAIRS
 
 !v = memref<?x?xf32, strided<[?, 1], offset: ?>>
 
@@ -99,6 +100,33 @@ tegula.kernel @kept_init(in %x: memref<?xf32>, out %y: memref<?xf32>) {
     }
     %d = arith.subf %r, %a : tensor<16xf32>
     tegula.store %d, %y[%i] : tensor<16xf32>, memref<?xf32>
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Where the target reads pairs along K, a left operand that lies transposed is turned
+// into rows, and a right operand that is no panel becomes one.
+!h = memref<?x?xbf16, strided<[?, 1], offset: ?>>
+// CHECK-LABEL: sched.kernel @pairs
+// CHECK-NOT:     sched.move
+// CHECK:         sched.mma trans %{{.*}}, %{{.*}} into %{{.*}} : <32x64xbf16, local>, <32x64xbf16, local>
+// PAIRS-LABEL: sched.kernel @pairs
+// PAIRS-SAME:      target "x86-64-v4+avx512bf16"
+// PAIRS-DAG:     %[[A:.*]] = sched.alloc : <32x64xbf16, local>
+// PAIRS-DAG:     %[[ROWS:.*]] = sched.alloc : <64x32xbf16, local>
+// PAIRS-DAG:     %[[PANELS:.*]] = sched.alloc : <32x64xbf16, local, pack n32>
+// PAIRS:         sched.copy %{{.*}} to %[[A]]
+// PAIRS:         sched.copy %[[A]] to %[[PANELS]]
+// PAIRS:         sched.move %[[A]]{{.*}} to %[[ROWS]]
+// PAIRS:         sched.mma %[[ROWS]], %[[PANELS]] into
+tegula.kernel @pairs(in %x: !h, out %y: !v) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %t = tegula.load %x[%c0, %c0] : !h -> tensor<32x64xbf16>
+    %d = tegula.dot trans %t, %t : tensor<32x64xbf16>, tensor<32x64xbf16> -> tensor<64x64xf32>
+    tegula.store %d, %y[%c0, %c0] : tensor<64x64xf32>, !v
     tegula.yield
   }
   tegula.return
