@@ -232,22 +232,35 @@ def attention_dq(
     tg.store(dq[b, h], (m, d), (acc * scale).to(T))
 
 
-def tiles(queries: int, keys: int, width: int, causal: bool) -> tuple[int, int]:
+def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> tuple[int, int]:
     """BM and BN, from sizes alone: results must not depend on the number of threads.
 
     Tiles of k, v, q and the accumulator together stay below three quarters of a 1 MiB L2; masked or
-    short streams take narrower tiles, so that less of a tile is cut off.
+    short streams take narrower tiles, so that less of a tile is cut off. Each instance reads and packs
+    all keys, which costs as much as `PACKING` rows of queries: with as many `heads` (of all batches; 0: not
+    known), an unmasked stream takes more rows if 1 to 16 workers have enough instances on average.
     """
     bm = next((n for n in (16, 32, 64) if queries <= n), 128)
     bn = next((n for n in (16, 32, 64) if keys <= n), 128 if causal or keys <= 256 else 256)
+    if heads and bm == 128 and not causal:
+
+        def cost(rows: int) -> int:
+            count = heads * tg.cdiv(queries, rows)
+            return sum((rows + PACKING) * tg.cdiv(count, w) * w for w in (1, 2, 4, 8, 16))
+
+        bm = min((rows for rows in (512, 256, 128) if 2 * rows * width <= 1024 * 1024), key=cost)
+        bn = min(bn, 128) if bm == 512 else bn
     while bn > 32 and 4 * (bn + bm) * width > 768 * 1024:
         bn //= 2
     return bm, bn
 
 
-def tiles_of_queries(m: int, n: int, d: int, dv: int, causal: bool) -> dict[str, int]:
+PACKING = 20
+
+
+def tiles_of_queries(m: int, n: int, d: int, dv: int, causal: bool, heads: int = 0) -> dict[str, int]:
     """Tiles where an instance owns queries and streams keys."""
-    bm, bn = tiles(m, n, tg.round_up(d, 16) + tg.round_up(dv, 16), causal)
+    bm, bn = tiles(m, n, tg.round_up(d, 16) + tg.round_up(dv, 16), causal, heads)
     return {"BM": bm, "BN": bn}
 
 
@@ -273,7 +286,8 @@ def attention_program(
     """o and lse. A bias is one of values, a mask one of truth values."""
     o, lse = tg.empty_like(q, shape=(*q.shape[:3], v.shape[3])), tg.empty(q.shape[:3], A)
     sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None
-    attention_fwd(q, k, v, o, scale, lse, left, right, softcap, bias, mask, **plan(tiles_of_queries, *sizes))
+    heads = q.shape[0] * q.shape[1]
+    attention_fwd(q, k, v, o, scale, lse, left, right, softcap, bias, mask, **plan(tiles_of_queries, *sizes, heads))
     return o, lse, tg.save(q, k, v, bias, mask, o, lse)
 
 
@@ -374,7 +388,7 @@ def attention(
     o = empty(x, (B, H, M, DV), x.dtype)
     lse = empty(x, (B, H, M), dtypes.acc_of(x.dtype)) if return_lse else None
     if B * H * M * DV:
-        sizes = tiles_of_queries(M, N, D, DV, left is not None or right is not None)
+        sizes = tiles_of_queries(M, N, D, DV, left is not None or right is not None, B * H)
         attention_fwd(q, k, v, o, scale, lse, left, right, softcap, **masks, **sizes)
     return (o, lse) if return_lse else o
 
