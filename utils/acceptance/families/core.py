@@ -51,3 +51,43 @@ def _() -> str:
     run(PYTHON, "utils/reference.py", "--check")
     pages = sorted(path.name for path in (ROOT / "docs/reference").glob("*.md"))
     return need(pages == ["passes.md", "sched.md", "tegula.md"], " ".join(pages))
+
+
+@point("core.page", "every kernel of the language page without a LATER op, on both paths, in four element types")
+def _() -> str:
+    return pytest("test/python/test_language_compiled.py")
+
+
+@point(
+    "core.page.f64",
+    "these in f64 are within 1e-12 of formulas; the NumPy evaluation is held to the same ones",
+    cheap=False,
+)
+def _() -> str:
+    compiled = pytest("test/python/test_language_compiled.py", "-k", "f64 or schnet or mixture or partial")
+    evaluated = pytest("test/python/test_numpy_language.py")
+    return f"compiled: {compiled}; evaluated: {evaluated}"
+
+
+@point(
+    "core.programs",
+    "1000 random programs agree on loops, on x86 and in NumPy; a wrong target is found",
+    cheap=False,
+)
+def _() -> str:
+    return pytest("test/python/test_tile_programs.py", "-n", "auto")
+
+
+@point("core.programs.reach", "what random programs are drawn from: every construct, element type and memory layout")
+def _() -> str:
+    return pytest("test/python/test_tile_programs.py", "-k", "not agree")
+
+
+@point("core.text", "what the front end emits for them, and every mistake: class, text, line and caret")
+def _() -> str:
+    return pytest("test/python/test_core_text.py", "test/python/test_error_table.py", "test/python/test_errors.py")
+
+
+@point("core.schedule", "hand-written schedules: attached, obeyed, and refused with the schedule's line")
+def _() -> str:
+    return pytest("test/python/test_schedule.py")
