@@ -82,11 +82,8 @@ struct ConvertStream : OpConversionPattern<StreamOp> {
         return rewriter.notifyMatchFailure(op, "carries a value of unknown type");
       counts.push_back(types.size() - before);
     }
-    // `any` permits one fixed order, and the parts of a state are no longer updated
-    // one by one: from here on the order is `up`.
-    StreamOrder order = op.getOrder() == StreamOrder::any ? StreamOrder::up : op.getOrder();
     auto stream = StreamOp::create(rewriter, op.getLoc(), types, op.getLo(), op.getHi(),
-                                   op.getStep(), order, op.getLabelAttr(),
+                                   op.getStep(), op.getOrder(), op.getLabelAttr(),
                                    op.getScheduleAttr(), flatten(adaptor.getInitArgs()));
     rewriter.inlineRegionBefore(op.getBody(), stream.getBody(), stream.getBody().end());
     if (failed(rewriter.convertRegionTypes(&stream.getBody(), *converter)))
@@ -116,6 +113,12 @@ struct TegulaDecompose : tegula::impl::TegulaDecomposePassBase<TegulaDecompose> 
   void runOnOperation() override {
     if (failed(verifyStates(getOperation())))
       return signalPassFailure();
+    // `any` permits one fixed order, and below this level a carried value may be
+    // updated by other ops than those that the verifier knows as associative.
+    getOperation()->walk([](StreamOp stream) {
+      if (stream.getOrder() == StreamOrder::any)
+        stream.setOrder(StreamOrder::up);
+    });
     MLIRContext *context = &getContext();
     TypeConverter converter;
     converter.addConversion([](Type type) { return type; });

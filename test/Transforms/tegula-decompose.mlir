@@ -149,3 +149,14 @@ func.func @real(%x: tensor<3x8xbf16>) -> (tensor<3x12xf32>, tensor<3x12xf32>) {
   %0, %1 = tegula.butterfly %x dft [4, 4] rows 2 keep [4, 3] label "f" : tensor<3x8xbf16> -> tensor<3x12xf32>
   return %0, %1 : tensor<3x12xf32>, tensor<3x12xf32>
 }
+
+// `any` permits one fixed order; from here on it is chosen.
+// CHECK-LABEL: @any
+// CHECK: tegula.stream %{{.*}} = %{{.*}} to %{{.*}} step 4 iter_args
+func.func @any(%lo: index, %hi: index, %a: tensor<4xf32>, %x: tensor<4xf32>) -> tensor<4xf32> {
+  %r = tegula.stream %n = %lo to %hi step 4 order any iter_args(%s = %a) -> (tensor<4xf32>) {
+    %t = arith.addf %s, %x : tensor<4xf32>
+    tegula.yield %t : tensor<4xf32>
+  }
+  return %r : tensor<4xf32>
+}

@@ -17,10 +17,10 @@ def TegulaDecomposePass : Pass<"tegula-decompose"> {
     Every op with the `DecomposableOpInterface` is replaced by its meaning. An
     opaque softmax state becomes its parts (m, l, acc), also where it is carried
     by a stream or merged by an `scf.if`. Policies are carried over, inner ops
-    get the labels `st.max`, `st.exp`, ...
+    get the labels `st.max`, `st.exp`, ... A stream of order `any` gets one order.
 
-    **Requires** verified tile programs. **Guarantees** no structured op and no
-    opaque state is left. **Fails when** an opaque state reaches an op that knows
+    **Requires** verified tile programs. **Guarantees** no structured op, no
+    opaque state and no order `any` is left. **Fails when** an opaque state reaches an op that knows
     nothing of it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
