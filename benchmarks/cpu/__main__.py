@@ -1,7 +1,7 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Matmul, attention and an encoder on the CPU, beside PyTorch.
+"""Matmul, attention, an encoder and the operator families on the CPU, beside PyTorch.
 
     python -m benchmarks.cpu [--only GROUP …] [--quick] [--out FOLDER]
 
@@ -27,7 +27,7 @@ import tegula.ops as ops
 import torch
 
 from benchmarks import harness
-from benchmarks.cpu import low_rank
+from benchmarks.cpu import low_rank, schnet
 from benchmarks.harness import Case, Peak
 
 Tensor = torch.Tensor
@@ -111,6 +111,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Case]]] = {
     "attention": attentions,
     "encoder": encoders,
     "low_rank": low_rank.feed_forward,
+    "schnet": schnet.cases,
 }
 
 

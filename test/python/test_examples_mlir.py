@@ -15,6 +15,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+import schnet_formula as formula
+from tegula.ops import schnet
 from tegula.testing import check, gradients, oracles
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -42,7 +44,7 @@ class Runner:
         command = [self.tegulac, str(EXAMPLES / f"{name}.mlir"), "--run", f"--path={self.path}"]
         for key, value in inputs.items():
             if isinstance(value, np.ndarray):
-                np.save(self.folder / f"{key}.npy", value.astype(np.float32))
+                np.save(self.folder / f"{key}.npy", value.astype(np.int32 if value.dtype.kind == "i" else np.float32))
                 command.append(f"--input={key}={self.folder / key}.npy")
             else:
                 command.append(f"--bind={key}={value}")
@@ -154,6 +156,26 @@ def test_low_rank_attention(run: Runner) -> None:
         return run("low_rank_attention", {"o": ((2, 3, 100, 64), BF16)}, **named, scale=0.125)
 
     check(op, functools.partial(oracles.low_rank_attention, causal=True), inputs, seed=1, draws=2)
+
+
+def test_cfconv(run: Runner) -> None:
+    rng = np.random.default_rng(4)
+    pos = rng.standard_normal((37, 3)).astype(np.float32) * 2
+    graph = schnet.radius_graph(pos, 2.5)
+    w1, w2 = (rng.standard_normal((rows, 128)).astype(BF16) * BF16(0.2) for rows in (64, 128))
+    b1, b2 = rng.standard_normal((2, 128)).astype(np.float32) * 0.3
+    x = rng.standard_normal((37, 128)).astype(BF16)
+    mu = np.linspace(0, 2.5, 64).astype(np.float32)
+    edges = np.stack([graph.into.other, np.repeat(np.arange(37), np.diff(graph.into.ptr))])
+
+    def op(x: Any, positions: Any, **weights: Any) -> Any:
+        given = {"h": x, "pos": positions, **weights, "mu": mu, "ptr": graph.into.ptr, "src": graph.into.other}
+        return run("cfconv", {"y": ((37, 128), np.float32)}, **given, gamma=-0.5 / float(mu[1]) ** 2, rc=2.5)
+
+    def oracle(**inputs: Any) -> Any:
+        return formula.cfconv(edge_index=edges, cutoff=2.5, num_radial=64, **inputs)
+
+    check(op, oracle, {"x": x, "positions": pos, "w1": w1, "b1": b1, "w2": w2, "b2": b2}, seed=1)
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.mlir")), ids=lambda f: f.stem)
