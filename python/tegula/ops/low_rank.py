@@ -425,7 +425,7 @@ def low_rank_attention_fwd(
 
 
 def absorbing_is_cheaper(m: int, n: int, bm: int, ranks: tuple[int, int], dims: tuple[int, int]) -> bool:
-    """Whether the absorbed form takes fewer multiply-adds for m queries in tiles of bm, and n keys.
+    """Whether the absorbed form takes fewer multiply-adds for m queries, in tiles of bm where rebuilt, and n keys.
 
     A key costs a query its ranks when absorbed, plus two small products per query; rebuilt it costs its
     dimensions, plus a tile's share of making it.
@@ -434,6 +434,28 @@ def absorbing_is_cheaper(m: int, n: int, bm: int, ranks: tuple[int, int], dims: 
     absorbed = m * (n * per_weight + product)
     rebuilt = m * n * sum(dims) + tg.cdiv(m, bm) * n * product
     return absorbed <= rebuilt
+
+
+def rebuilt_tiles(
+    m: int, n: int, ranks: tuple[int, int], dims: tuple[int, int], causal: bool, heads: int
+) -> tuple[int, int]:
+    """BM and BN of the rebuilt form, from sizes alone.
+
+    Every tile of queries makes all its keys and values again, which costs as much as `share` more queries: tall
+    tiles pay, as long as 1 to 16 workers have enough of them on average and they stay on chip.
+    """
+    r, d = (sum(tg.round_up(size, 16) for size in sizes) for sizes in (ranks, dims))
+    bm, bn = tiles(m, n, r + d, causal)
+    share = sum(a * b for a, b in zip(ranks, dims, strict=True)) / sum(dims)
+
+    def cost(rows: int) -> float:
+        count = heads * tg.cdiv(m, rows)
+        return sum((rows + share) * tg.cdiv(count, w) * w for w in (1, 2, 4, 8, 16))
+
+    if bm == 128:
+        tall = (256, 128) if causal else (512, 256, 128)
+        bm = min((rows for rows in tall if rows == 128 or 4 * rows * d <= ON_CHIP // 3), key=cost)
+    return bm, min(bn, 64) if bm > 128 else bn
 
 
 def low_rank_attention(
@@ -508,10 +530,11 @@ def low_rank_attention(
     mask = None if key_mask is None else _key_mask(name, key_mask, model, (B, N))
     o = empty(model, (B, H, M, DV), model.dtype)
     if math.prod(o.shape):
-        bm, _ = tiles(M, N, 1, causal)
-        absorb = form == "absorbed" or (form is None and absorbing_is_cheaper(M, N, bm, (RK, RV), (D, DV)))
-        ranks, dims = tg.round_up(RK, 16) + tg.round_up(RV, 16), tg.round_up(D, 16) + tg.round_up(DV, 16)
-        bm, bn = tiles(M, N, ranks if absorb else ranks + dims, causal)
+        ranks, dims = (RK, RV), (D, DV)
+        bm, bn = rebuilt_tiles(M, N, ranks, dims, causal, B * H)
+        absorb = form == "absorbed" or (form is None and absorbing_is_cheaper(M, N, bm, ranks, dims))
+        if absorb:
+            bm, bn = tiles(M, N, tg.round_up(RK, 16) + tg.round_up(RV, 16), causal, B * H)
         scale = float(D**-0.5 if scale is None else scale)
         right = 0 if causal else None
         low_rank_attention_fwd(
