@@ -421,10 +421,6 @@ def test_programs() -> None:
     def wrong_dtype(x: Any) -> Any:
         return tg.empty(x.shape, float)
 
-    @tg.program
-    def stretched(x: Any) -> Any:
-        stretches(x, tg.empty((1,), x.dtype))
-
     x = tg.Spec((4, 8), f32)
     for program, args, kwargs, error, text in [
         (stray, (x,), {}, LaunchError, "'y' is an array that the program did not get as an argument or allocate"),
@@ -437,13 +433,6 @@ def test_programs() -> None:
             "dtype variable T is not bound: no argument is a float array",
         ),
         (wrong_dtype, (x,), {}, LaunchError, "expected a dtype, got <class 'float'>"),
-        (
-            stretched,
-            (tg.Spec((4,), f32),),
-            {},
-            UnsupportedError,
-            "'y' is stretched: a recorded program cannot do that yet",
-        ),
     ]:
         with pytest.raises(TegulaError) as caught:
             program.ir("generic", *args, **kwargs)
@@ -454,11 +443,6 @@ def test_programs() -> None:
 def flagged(x: In[T, "N $K"], y: Out[A, "N"], c: i32):
     m = tg.grid((x.shape[0], 4))
     tg.store(y, (m,), 0.0)
-
-
-@tg.kernel
-def stretches(x: In[T, "N"], y: InOut[T, "N?"]):
-    tg.grid(x.shape[0])
 
 
 # ---- source

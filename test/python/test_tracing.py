@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import language_kernels as K
@@ -350,13 +351,51 @@ def test_program_records_launches_guards_and_outputs(tegula_opt: str) -> None:
 
 
 def test_backward_program_has_workspace(tegula_opt: str) -> None:
-    saved = tg.save(Q, KEYS, VALUES, OUT, LSE)
-    text = P.attention._record(P.attention._backward, "attention_backward", (saved, OUT), {"scale": 0.3}).located
+    text = P.attention.ir("generic", Q, KEYS, VALUES, scale=0.3, backward=True, locations=True)
     printed = mlir(tegula_opt, text)
     program = printed[printed.index("tegula.program") :]
     assert program.count("tegula.launch") == 3
     assert program.count("tegula.workspace") == 1
     assert re.findall(r"tegula\.launch @(\w+)", program) == ["row_dot", "attention_dkdv", "attention_dq"]
+    names = ", in ".join(f"%{n}: memref<[^>]*>[^>]*>" for n in ("saved0", "saved1", "saved2", "saved3", "saved4", "do"))
+    assert re.search(rf"@attention_backward\(in {names}, out %t0", program)
+    assert "arith.constant 0 : index" in program and "%scale: f64" in program
+    with pytest.raises(tg.TegulaError, match="program 'twice' has no backward"):
+        twice.ir("generic", tg.Spec((4, 4), f32), c=3.0, rows=2, backward=True)
+
+
+@tg.kernel
+def add(x: In[T, "M N"], b: In[T, "M? N?"], y: Out[T, "M N"], *, B: tile = 4):
+    m, n = tg.grid((x.shape[0], B), (x.shape[1], B))
+    tg.store(y, (m, n), tg.load(x, (m, n)) + tg.load(b, (m, n)))
+
+
+@tg.program
+def add_rows(x: Any, b: Any) -> Any:
+    y = tg.empty_like(x)
+    add(x, b, y)
+    return y
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (5, 1), (1, 1), (5, 7)])
+def test_stretched_arguments_of_a_recorded_program(tegula_opt: str, tmp_path: Path, shape: tuple[int, int]) -> None:
+    x, b = np.arange(35, dtype=np.float32).reshape(5, 7), 100 * np.arange(1, 36, dtype=np.float32).reshape(5, 7)
+    b = b[: shape[0], : shape[1]].copy()
+    (tmp_path / "program.mlir").write_text(add_rows.ir("generic", x, b))
+    np.save(tmp_path / "x.npy", x)
+
+    def run(b: np.ndarray) -> str:
+        np.save(tmp_path / "b.npy", b)
+        tegulac = Path(tegula_opt).parent / "tegulac"
+        command = f"{tegulac} program.mlir --run --kernel=add_rows --input x=x.npy --input b=b.npy --bind t0=5x7"
+        done = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    printed = run(b).partition("= [")[2].rstrip("]\n")
+    np.testing.assert_array_equal([float(n) for n in printed.split(",")], (x + b).reshape(-1))
+    # Which axes are stretched is a guard of the variant.
+    other = np.zeros((5, 7) if shape != (5, 7) else (1, 7), np.float32)
+    assert "no variant of program 'add_rows' fits this call" in run(other)
 
 
 @tg.kernel

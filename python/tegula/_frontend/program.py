@@ -173,9 +173,29 @@ class Program:
         """The program for an example call, as text: its kernels, then the `tegula.program`."""
         return self._record(self.fn, self.name, args, kwargs)
 
-    def ir(self, level: str, /, *args: Any, locations: bool = False, **kwargs: Any) -> str:
-        """The recorded program for example arguments; "generic" is the text that the front end emits."""
-        text = self.record(*args, **kwargs)
+    def record_backward(self, *args: Any, **kwargs: Any) -> Text:
+        """The derivative for an example call of the program, as text.
+
+        Its arguments are what the program saves (`saved0`, …) and a gradient for each result (the names of
+        the parameters of the derivative), its results the gradients that it returns.
+        """
+        import inspect  # late: it takes a few milliseconds
+
+        fn = self.derivative_function
+        results, saved = self.forward_shapes(*args, **kwargs)
+        grads = [Spec(tuple(int(n) for n in r.shape), dtype_of(r, "a result")) for r in results]
+        kept = Saved([_as_spec(x) for x in saved])
+        call = inspect.signature(self.fn).bind(*args, **kwargs)
+        call.apply_defaults()
+        wanted = inspect.signature(fn).parameters
+        named = {name: value for name, value in call.arguments.items() if name in wanted and name in _keywords(fn)}
+        if "needs" in wanted:
+            named["needs"] = (True,) * len(call.args)
+        return self._record(fn, f"{self.name}_backward", (kept, *grads), named)
+
+    def ir(self, level: str, /, *args: Any, locations: bool = False, backward: bool = False, **kwargs: Any) -> str:
+        """The recorded program (or its derivative) for example arguments; "generic" is what the front end emits."""
+        text = (self.record_backward if backward else self.record)(*args, **kwargs)
         chosen = text.located if locations else text.plain
         if level == "generic":
             return chosen
@@ -247,6 +267,19 @@ def needs_grad(value: Any) -> bool:
     if torch is None or not torch.is_grad_enabled():
         return False
     return any(isinstance(a, torch.Tensor) and a.requires_grad for a in _flat(value))
+
+
+def _keywords(fn: FunctionType) -> tuple[str, ...]:
+    """The keyword parameters of a function."""
+    code = fn.__code__
+    return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+
+
+def _as_spec(value: Any) -> Any:
+    """An array as what describes it; anything else as it is."""
+    if not _is_array(value) or isinstance(value, Spec):
+        return value
+    return Spec(tuple(int(n) for n in value.shape), dtype_of(value, "a saved array"))
 
 
 def _is_array(value: Any) -> bool:

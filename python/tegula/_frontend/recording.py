@@ -12,16 +12,34 @@ from typing import Any
 
 import numpy as np
 
-from tegula._compiler.ops import Arg, Args, Block, DenseViewType, Int, Number, Op, Places, Str, Symbol, Value, drop_dead
+from tegula._compiler.ops import (
+    Arg,
+    Args,
+    Attrs,
+    Block,
+    DenseViewType,
+    Int,
+    Ints,
+    Number,
+    Op,
+    Places,
+    Segments,
+    Str,
+    Symbol,
+    Value,
+    drop_dead,
+)
 from tegula._frontend.arrays import Array, Spec, contiguous, dtype_of, framework_of, numpy_dtype, torch_dtype
 from tegula._frontend.signature import bind
 from tegula._frontend.sizes import Formula, Guard, Real, Size, formula_of
 from tegula._frontend.specialise import specialise
 from tegula._frontend.trace import places
-from tegula.errors import LaunchError, UnsupportedError
+from tegula.errors import LaunchError
 from tegula.language.annotations import Access, ScalarSpec, Static, ViewSpec
 from tegula.language.dtypes import DType, DTypeVar, acc_of, f64, i1, i64, index
 from tegula.language.values import Scalar, View
+
+_DYNAMIC = -(1 << 63)  # MLIR's mark for "given by an operand"
 
 
 class Host:
@@ -70,6 +88,14 @@ class HostArray:
     value: Value | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Stretched:
+    """An array of which a launch sees some axes of size 1 at another size, all of it one element."""
+
+    array: HostArray
+    sizes: tuple[Any, ...]  # of the stretched axes; None where an axis is as it is
+
+
 class Recording(Host):
     """Collects allocations, launches and guards of one run."""
 
@@ -107,25 +133,46 @@ class Recording(Host):
                 handles[p.name] = value
             elif not isinstance(p.spec, Static):
                 handles.update({path: getattr(value, path.split(".")[1], None) for path in p.views})
-        operands: list[tuple[Any, DType | None]] = []
-        for name, spec in signature.arguments:
-            if name in bound.arrays:
-                self._check_view(name, handles[name], bound.arrays[name].array, spec)
-                operands.append((handles[name], None))
+        views = {name: spec for name, spec in signature.arguments if name in bound.arrays}
+        for name, spec in views.items():
+            self._check_view(name, handles[name], spec)
+        handles |= {name: self._stretched(name, handles, bound.arrays[name].array, views) for name in views}
         name, scalars = self._kernel(kernel, bound)
         operands = [
             (handles[n], scalars.get(n)) for n, _ in signature.arguments if n in bound.arrays or n in bound.scalars
         ]
         self.launches.append((name, operands, places()))
 
-    def _check_view(self, name: str, handle: Any, array: Array, spec: Any) -> None:
+    def _check_view(self, name: str, handle: Any, spec: ViewSpec) -> None:
         if not isinstance(handle, HostArray):
             raise LaunchError(f"'{name}' is an array that the program did not get as an argument or allocate")
-        if array.shape != handle.array.shape:
-            raise UnsupportedError(f"'{name}' is stretched: a recorded program cannot do that yet")
         for dim, size in zip(spec.dims, handle.shape):
             if dim.static and isinstance(size, Size):
                 self.note(Guard(Formula("==", (size.formula, Formula("const", (int(size),)))), True))
+
+    def _stretched(self, name: str, handles: dict[str, Any], bound: Array, views: dict[str, ViewSpec]) -> Any:
+        """The array as the launch sees it. That an axis of it is 1, or is not, is a guard."""
+        handle: HostArray = handles[name]
+        sizes: list[Any] = []
+        for dim, have, seen in zip(views[name].dims, handle.shape, bound.shape):
+            if dim.stretch and isinstance(have, Size):
+                self.note(Guard(Formula("==", (have.formula, Formula("const", (1,)))), int(have) == 1))
+            sizes.append(None if int(have) == seen else self._size_of(dim.name, handles, views))
+        return Stretched(handle, tuple(sizes)) if any(n is not None for n in sizes) else handle
+
+    def _size_of(self, name: str, handles: dict[str, Any], views: dict[str, ViewSpec]) -> Any:
+        """The size that an axis of that name has where it is not stretched."""
+        for other, spec in views.items():
+            array = handles[other].array if isinstance(handles[other], Stretched) else handles[other]
+            for dim, size in zip(spec.dims, array.shape):
+                if dim.name == name and not dim.stretch:
+                    return size
+        return next(
+            size
+            for other, spec in views.items()
+            for dim, size in zip(spec.dims, handles[other].shape)
+            if dim.name == name and int(size) != 1
+        )
 
     def _kernel(self, kernel: Any, bound: Any) -> tuple[str, dict[str, DType]]:
         found = specialise(kernel.fn, kernel.signature, bound, options=kernel.options())
@@ -261,11 +308,33 @@ class Writer:
         op.results.append(view)
         handle.value = view
 
+    def stretched(self, handle: Stretched) -> Value:
+        """A view of the array with stride 0 along its stretched axes."""
+        source = handle.array.value
+        assert source is not None
+        sizes = [self.formula(formula_of(b if a is None else a)) for a, b in zip(handle.sizes, handle.array.shape)]
+        rank = len(sizes)
+        steps = tuple(1 if n is None else 0 for n in handle.sizes)
+        attrs: Attrs = (
+            ("operandSegmentSizes", Segments((1, 0, rank, 0))),
+            ("static_offsets", Ints((0,) * rank)),
+            ("static_sizes", Ints((_DYNAMIC,) * rank)),
+            ("static_strides", Ints(steps)),
+        )
+        op = Op("memref.subview", [source, *sizes], attrs)
+        self.block.ops.append(op)
+        strides = tuple(None if n else 0 for n in steps)
+        view = View((None,) * rank, strides, handle.array.dtype, Access.IN, handle.array.name, op, self.block)
+        op.results.append(view)
+        return view
+
     def launches(self) -> None:
         for name, operands, at in self.recording.launches:
             values: list[Value] = []
             for handle, dtype in operands:
-                if isinstance(handle, HostArray):
+                if isinstance(handle, Stretched):
+                    values.append(self.stretched(handle))
+                elif isinstance(handle, HostArray):
                     assert handle.value is not None
                     values.append(handle.value)
                 else:
