@@ -460,6 +460,23 @@ def test_tensors_that_require_grad_are_refused() -> None:
 
 # ---- Memory
 
+
+def test_scratch_memory_does_not_grow_with_the_problem() -> None:
+    rng = np.random.default_rng(13)
+    shapes = {"u1": (32, 48), "v1": (48, 128), "u2": (128, 48), "v2": (48, 32)}
+    factors = {n: factor(rng, "f32", *s) for n, s in shapes.items()}
+    found: list[tuple[int, int]] = []
+    for n in (2048, 8192):
+        low_rank_ffn_rows.clear()
+        low_rank_attention_fwd.clear()
+        call(ops.low_rank_ffn, np.ones((n, 32), np.float32), **factors)
+        inputs = draw(rng, "f32", 1, 1, (600, n), (16, 16, 16), (32, 32))
+        call(ops.low_rank_attention, **inputs)
+        found.append((low_rank_ffn_rows.arena_bytes(), low_rank_attention_fwd.arena_bytes()))
+    assert found[0] == found[1]
+    assert 0 < min(found[0]) <= max(found[0]) <= ON_CHIP
+
+
 MEMORY = """
 import sys, numpy as np
 import tegula as tg
