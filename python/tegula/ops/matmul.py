@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import tegula as tg
-from tegula import A, In, Opt, Out, T, Tile, U, fn, tile
+from tegula import A, In, Opt, Out, Span, T, Tile, U, View, fn, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
 from tegula.ops._host import Argument, empty, floating, parameter, same
@@ -78,11 +78,40 @@ def matmul_tiles(
     for k in tg.stream(0, K, BK, label="k"):
         at, bt = tg.load(rows, (m, k)), tg.load(columns, (k, n))  # [BM, BK], [BK, BN]
         acc = tg.dot(at, bt, acc)
+    finish(acc, m, n, c[i, j], bias, None if z is None else z[i, j], epilogue)
+
+
+@tg.kernel
+def matmul_columns(
+    a: In[T, "G? B? M K"],
+    b: In[T, "G? B? N K"],
+    c: Out[T, "G B M N"],
+    bias: Opt[In[U, "N"]] = None,
+    z: Opt[Out[T, "G B M N"]] = None,
+    *,
+    epilogue: fn = identity,
+    BM: tile = 256,
+    BN: tile = 256,
+    BK: tile = 128,
+):
+    """The same with b given by its columns: a tile is read along them and turned on chip."""
+    (G, B, M, N), K = c.shape, a.shape[3]
+    m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
+    rows, columns = a[i, j], b[i, j]
+    acc = tg.zeros((BM, BN), A)
+    for k in tg.stream(0, K, BK, label="k"):
+        at, bt = tg.load(rows, (m, k)), tg.load(columns, (n, k))  # [BM, BK], [BN, BK]
+        acc = tg.dot(at, bt.T, acc)
+    finish(acc, m, n, c[i, j], bias, None if z is None else z[i, j], epilogue)
+
+
+def finish(acc: Tile, m: Span, n: Span, c: View, bias: View | None, z: View | None, epilogue: Any) -> None:
+    """The epilogue of a tile [BM, BN], and its argument where z keeps it."""
     if bias is not None:
         acc = acc + tg.load(bias, (n,)).to(A)[None, :]
     if z is not None:
-        tg.store(z[i, j], (m, n), acc.to(T))
-    tg.store(c[i, j], (m, n), epilogue(acc).to(T))
+        tg.store(z, (m, n), acc.to(T))
+    tg.store(c, (m, n), epilogue(acc).to(T))
 
 
 @tg.kernel
@@ -146,20 +175,31 @@ def tiles_of(batches: int, m: int, n: int, k: int) -> dict[str, int]:
     return {"BM": bm, "BN": bn, "BK": bk}
 
 
+def multiply(a: Any, b: Any, c: Any, bias: Any = None, z: Any = None, activation: str | None = None) -> None:
+    """c = activation(a·b + bias) for arrays of four axes, by the kernel that suits the strides of b."""
+    (G, B, M, N), K = c.shape, a.shape[3]
+    sizes = plan(tiles_of, G * B, M, N, K)
+    if not sizes:
+        return  # only shapes are looked at
+    down, across = b.strides[2:] if isinstance(b, np.ndarray) else b.stride()[2:]
+    if down < across:
+        matmul_columns(a, b.swapaxes(2, 3), c, bias, z, epilogue=ACTIVATIONS[activation], **sizes)
+    else:
+        matmul_tiles(a, b, c, bias, z, epilogue=ACTIVATIONS[activation], **sizes)
+
+
 @tg.program(name="matmul")
 def matmul_program(a: Any, b: Any, bias: Any = None, *, activation: str | None = None) -> Any:
     """c of a [G, B, M, K] and b [G, B, K, N]."""
-    (G, B, M, K), N = a.shape, b.shape[3]
-    c = tg.empty_like(a, shape=(G, B, M, N))
+    c = tg.empty_like(a, shape=(*a.shape[:3], b.shape[3]))
     z = None if activation in (None, "relu") else tg.empty_like(c)
-    matmul_tiles(a, b, c, bias, z, epilogue=ACTIVATIONS[activation], **plan(tiles_of, G * B, M, N, K))
+    multiply(a, b, c, bias, z, activation)
     return c, tg.save(a, b, bias, c if activation == "relu" else z)
 
 
 @matmul_program.backward
 def _(saved: Any, dc: Any, *, activation: str | None, needs: tuple[bool, ...]) -> Any:
     a, b, bias, z = saved
-    (G, B, M, K), N = a.shape, b.shape[3]
     da = db = dbias = None
     dz = dc
     if activation is not None:
@@ -167,10 +207,10 @@ def _(saved: Any, dc: Any, *, activation: str | None, needs: tuple[bool, ...]) -
         activation_gradient(_flat(z), _flat(dc), _flat(dz), slope=SLOPES[activation])
     if needs[0]:
         da = tg.empty_like(a)
-        matmul_tiles(dz, b.swapaxes(2, 3), da, **plan(tiles_of, G * B, M, K, N))
+        multiply(dz, b.swapaxes(2, 3), da)
     if needs[1]:
         db = tg.empty_like(b)
-        matmul_tiles(a.swapaxes(2, 3), dz, db, **plan(tiles_of, G * B, K, N, M))
+        multiply(a.swapaxes(2, 3), dz, db)
     if needs[2]:
         dbias = tg.empty_like(bias)
         column_sums(_flat(dz), dbias)
@@ -222,8 +262,7 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
     c = empty(x, (*batch, M, N), x.dtype)
     if math.prod(c.shape):
         a4, b4, c4 = _four_axes(a, b, c, x, y, batch)
-        sizes = tiles_of(c4.shape[0] * c4.shape[1], c4.shape[2], N, K)
-        matmul_tiles(a4, b4, c4, bias, epilogue=ACTIVATIONS[activation], **sizes)
+        multiply(a4, b4, c4, bias, activation=activation)
     return c
 
 
