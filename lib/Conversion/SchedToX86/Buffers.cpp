@@ -66,7 +66,7 @@ static SmallVector<int64_t> getPlace(BufType buf, ArrayRef<int64_t> at,
 FailureOr<Value> x86::makeConstant(Context &context, Emitter &emit, Operation *op,
                                    ElementsAttr value, BufType buf) {
   MemRefType storage = getStorage(buf, context.target);
-  memref::GlobalOp &global = context.constants[{value, storage}];
+  memref::GlobalOp &global = context.constants[{value, buf}];
   if (!global) {
     FailureOr<DenseElementsAttr> elements = getElements(op, value);
     if (failed(elements))

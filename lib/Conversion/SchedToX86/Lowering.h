@@ -43,7 +43,7 @@ struct Context {
   Arena &arena;
   const TargetInfo &target;
   mlir::SymbolTable &symbols; ///< of the module, for constant tiles
-  /// Constants that stand in memory already, by value and storage.
+  /// Constants that stand in memory already, by value and buffer type.
   llvm::DenseMap<std::pair<mlir::Attribute, mlir::Type>, mlir::memref::GlobalOp> constants{};
 };
 

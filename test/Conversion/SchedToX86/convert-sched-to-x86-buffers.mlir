@@ -7,6 +7,9 @@
 // Equal constants stand in memory once; panels are laid out, and padded, at compile time.
 // CHECK-DAG: memref.global "private" constant @tile_constant{{.*}} : memref<1x2x32xf32> = dense<{{\[\[\[}}1.000000e+00, 2.000000e+00, 3.000000e+00, 0.000000e+00
 // CHECK-DAG: memref.global "private" constant @tile_constant{{.*}} : memref<1x3x32xf32> = dense<{{\[\[\[}}1.000000e+00, 4.000000e+00, 0.000000e+00
+// One square, laid out by columns and by rows, is two constants of one type.
+// CHECK-DAG: memref.global "private" constant @tile_constant{{.*}} : memref<1x2x32xf32> = dense<{{\[\[\[}}7.000000e+00, 8.000000e+00, 0.0
+// CHECK-DAG: memref.global "private" constant @tile_constant{{.*}} : memref<1x2x32xf32> = dense<{{\[\[\[}}7.000000e+00, 9.000000e+00, 0.0
 // CHECK-LABEL: sched.kernel @constants
 // CHECK-NOT: sched.constant
 sched.kernel @constants(in %v: !x) target "x86-64-v4" {
@@ -46,6 +49,22 @@ sched.kernel @shared(in %v: !x) target "x86-64-v4" {
       %y = arith.addf %x, %x : tensor<8x1x16xf32>
       sched.yield %y : tensor<8x1x16xf32>
     }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// CHECK-LABEL: sched.kernel @square
+sched.kernel @square(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %a = sched.alloc : !sched.buf<4x2xf32, local>
+    %c = sched.alloc : !sched.buf<4x2xf32, local>
+    %d = sched.alloc : !sched.buf<4x2xf32, local>
+    %b = sched.constant dense<[[7.0, 8.0], [9.0, 5.0]]> : tensor<2x2xf32> -> !sched.buf<2x2xf32, local, pack n32>
+    %t = sched.constant dense<[[7.0, 8.0], [9.0, 5.0]]> : tensor<2x2xf32> -> !sched.buf<2x2xf32, local, pack n32t>
+    sched.mma %a, %b into %c : !sched.buf<4x2xf32, local>, !sched.buf<2x2xf32, local, pack n32>, !sched.buf<4x2xf32, local>
+    sched.mma %c, trans %t into %d : !sched.buf<4x2xf32, local>, !sched.buf<2x2xf32, local, pack n32t>, !sched.buf<4x2xf32, local>
     tegula.yield
   }
   tegula.return
