@@ -119,6 +119,16 @@ def test_ffn_of_a_network(dtype: str, rank: int) -> None:
     verify(ops.low_rank_ffn, oracles.low_rank_ffn, inputs, draws=2)
 
 
+def test_large_ranks_that_fit_take_one_kernel() -> None:
+    rng = np.random.default_rng(14)
+    shapes = {"u1": (20, 4000), "v1": (4000, 70), "u2": (70, 7000), "v2": (7000, 24)}
+    inputs = {n: factor(rng, "bf16", *shape) for n, shape in shapes.items()}
+    inputs["x"] = rng.standard_normal((19, 20)).astype(DTYPES["bf16"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Remark)
+        verify(ops.low_rank_ffn, oracles.low_rank_ffn, inputs, draws=2)
+
+
 @pytest.mark.parametrize("gated", [False, True])
 def test_ranks_beyond_the_chip_split_the_last_one_and_say_so(gated: bool) -> None:
     rng = np.random.default_rng(5)

@@ -190,9 +190,8 @@ def plan(batches: int, m: int, inner: tuple[int, ...], e: int, r2: int, size: in
     few = ROWS[-1]
     if acc * few * (ranks + last) <= on_chip:
         return Plan(few, columns[-1], 1, last)
-    bm = 32 if m > few else few
-    splits = tg.cdiv(acc * bm * last, on_chip // 2)
-    return Plan(bm, min(64, columns[0]), splits, tg.round_up(tg.cdiv(last, splits), 16))
+    splits = tg.cdiv(acc * few * last, on_chip)
+    return Plan(few, columns[-1], splits, tg.round_up(tg.cdiv(last, splits), 16))
 
 
 def low_rank_ffn(
