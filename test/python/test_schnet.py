@@ -136,6 +136,29 @@ def test_energy_and_forces(variant: str, edges: str) -> None:
         np.testing.assert_allclose(force_again, force, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["f64", "f32", "bf16"])
+def test_interaction(dtype: str) -> None:
+    """The block against its formula; x is not written."""
+    model, _, pos = system("cgschnet", dtype)
+    block, exact = model.blocks[0], model.to("f64").blocks[0]
+    x = np.random.default_rng(2).standard_normal((14, 20)).astype(pos.dtype)
+    edges, _ = formula.near_pairs(pos.astype(np.float64), 2.5)
+    options = {"cutoff": 2.5, "activation": "tanh", "basis": "expnormal", "enveloped_basis": True}
+    before = x.copy()
+    found = call(schnet.interaction, x, pos, edges, block, **options)
+    y = formula.cfconv(
+        x.astype(np.float64) @ exact.wa, pos.astype(np.float64), edges, exact.w1, exact.b1, exact.w2, num_radial=9,
+        **options,
+    )  # fmt: skip
+    want = x + np.tanh(y @ exact.wb + exact.bb) @ exact.wc + exact.bc
+    assert np.abs(found - want).max() <= {"f64": 1e-13, "f32": 2e-6, "bf16": 3e-2}[dtype] * np.abs(want).max()
+    assert (x == before).all()
+    assert found.dtype == x.dtype
+    assert np.abs(want - x).max() > 0.1
+    with pytest.raises(LaunchError, match=r"'x' has shape \[14, 19\], expected \[nodes, 20\]"):
+        call(schnet.interaction, x[:, 1:], pos, edges, block, **options)
+
+
 @pytest.mark.parametrize("pooling", ["sum", "mean"])
 @pytest.mark.parametrize("dtype", ["f64", "f32", "f16", "bf16"])
 def test_dtypes(dtype: str, pooling: str) -> None:

@@ -4,7 +4,18 @@
 """SchNet: message passing over the edges of a graph, with filters made from distances."""
 
 from tegula.ops.schnet.graph import Graph, radius_graph
-from tegula.ops.schnet.layer import cfconv
-from tegula.ops.schnet.model import Block, Model, Readout, Variant, energy, energy_and_forces
+from tegula.ops.schnet.layer import Block, cfconv, interaction
+from tegula.ops.schnet.model import Model, Readout, Variant, energy, energy_and_forces
 
-__all__ = ["Block", "Graph", "Model", "Readout", "Variant", "cfconv", "energy", "energy_and_forces", "radius_graph"]
+__all__ = [
+    "Block",
+    "Graph",
+    "Model",
+    "Readout",
+    "Variant",
+    "cfconv",
+    "energy",
+    "energy_and_forces",
+    "interaction",
+    "radius_graph",
+]

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 import tegula as tg
 from tegula.errors import LaunchError
@@ -19,6 +21,7 @@ from tegula.ops.schnet.filters import Network
 from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
 from tegula.ops.schnet.graph import Edges, Graph, Rows
 from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd
+from tegula.ops.schnet.nodes import Layer, project, update
 
 
 def tiles(width: int) -> dict[str, int]:
@@ -85,6 +88,29 @@ class Filter:
         """Edges as its kernels take them."""
         mu: Any = self.weights.mu
         return rows.in_f64 if mu.dtype == np.float64 else rows.in_f32
+
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The weights of an interaction block; matrices are [inputs, outputs]."""
+
+    wa: Array  # [H, F]
+    w1: Array  # [K, G] filter
+    b1: Array  # [G]
+    w2: Array  # [G, F]
+    b2: Array | None  # [F]
+    wb: Array  # [F, H]
+    bb: Array  # [H]
+    wc: Array  # [H, H]
+    bc: Array  # [H]
+
+    @functools.cached_property
+    def layer(self) -> Layer:
+        """The part around the cfconv, as the kernels take it."""
+        return cast("Any", Layer)(self.wb, self.bb, self.wc, self.bc)
 
 
 def cfconv(
@@ -154,6 +180,53 @@ def cfconv(
     if xs.shape[0] * xs.shape[1]:
         forward(flt, positions, x, graph, y)
     return y
+
+
+def interaction(
+    x: Any,
+    positions: Any,
+    edge_index: Any,
+    block: Block,
+    *,
+    cutoff: float,
+    activation: str = "ssp",
+    edge_shift: Any = None,
+    basis: str = "gaussian",
+    envelope: str = "cosine",
+    enveloped_basis: bool = False,
+) -> Any:
+    """An interaction block: x + act(y·wb + bb)·wc + bc with y = cfconv(x·wa); see `cfconv` for the arguments.
+
+    Args:
+        x: [nodes, H], f64 or f32, of positions' dtype. Matrices of the block may be f16 or bf16 with f32.
+        block: the weights.
+
+    Returns:
+        [nodes, H] of x's dtype and kind.
+    """
+    op = "interaction"
+    xs = floating(op, "x", x, "[nodes, H]", 2)
+    width, filters = block.wa.shape
+    if xs.shape[1:] != (width,):
+        raise LaunchError(f"{op}: 'x' has shape {list(xs.shape)}, expected [nodes, {width}]")
+    weight = argument(op, "block.wa", block.wa)
+    if acc_of(weight.dtype) is not xs.dtype:
+        raise LaunchError(f"{op}: 'x' holds {xs.dtype}, expected {acc_of(weight.dtype)} for weights of {weight.dtype}")
+    places(op, positions, xs.dtype, xs.shape[0])
+    graph = graph_of(op, edge_index, xs.shape[0], edge_shift)
+    features = Argument(block.wa, weight.dtype, (xs.shape[0], filters), "numpy")
+    flt = filter_of(
+        op, features, block.w1, block.b1, block.w2, block.b2, cutoff, len(block.w1), activation=activation,
+        basis=basis, envelope=envelope, enveloped_basis=enveloped_basis,
+    )  # fmt: skip
+    result, h = empty(xs, xs.shape, xs.dtype), np.empty((xs.shape[0], filters), block.wa.dtype)
+    result[...] = x
+    y = np.empty(h.shape, block.bb.dtype)
+    if xs.shape[0]:
+        project(x, block.wa, h)
+        forward(flt, positions, h, graph, y)
+        update(result, y, block.layer, act=ACTIVATIONS[activation]["act"])
+    return result
 
 
 def filter_of(

@@ -21,7 +21,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,8 @@ from tegula.ops.schnet.filters import filter_rows
 from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
 from tegula.ops.schnet.graph import Graph, Rows
 from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd, cfconv_table_bwd, cfconv_table_fwd
-from tegula.ops.schnet.layer import Filter, graph_of, network_of, places, tiles
-from tegula.ops.schnet.nodes import Layer, readout, scale, start, total, update, update_bwd
+from tegula.ops.schnet.layer import Block, Filter, graph_of, network_of, places, tiles
+from tegula.ops.schnet.nodes import readout, scale, start, total, update, update_bwd
 
 Array = NDArray[Any]
 
@@ -79,26 +79,6 @@ class Variant:
                 out_bias=False,
             )  # fmt: skip
         raise LaunchError(f"schnet: variant {name!r} is none of schnetpack, pyg, cgschnet")
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """The weights of an interaction block; matrices are [inputs, outputs]."""
-
-    wa: Array  # [H, F]
-    w1: Array  # [K, G] filter
-    b1: Array  # [G]
-    w2: Array  # [G, F]
-    b2: Array | None  # [F]
-    wb: Array  # [F, H]
-    bb: Array  # [H]
-    wc: Array  # [H, H]
-    bc: Array  # [H]
-
-    @functools.cached_property
-    def layer(self) -> Layer:
-        """The part around the cfconv, as the kernels take it."""
-        return cast("Any", Layer)(self.wb, self.bb, self.wc, self.bc)
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,6 +45,13 @@ def start(
 
 
 @tg.kernel
+def project(x: In[A, "N $H"], wa: In[T, "$H $F"], h: Out[T, "N $F"], *, BM: tile = 32):
+    """h = x·wa."""
+    m, c, f = tg.grid((x.shape[0], BM)), pad16(wa.shape[0]), pad16(wa.shape[1])
+    tg.store(h, (m, f), tg.dot(tg.load(x, (m, c)).to(T), tg.load(wa, (c, f))).to(T))
+
+
+@tg.kernel
 def update(
     x: InOut[A, "N $H"],
     y: In[A, "N $F"],
