@@ -74,7 +74,7 @@ def _() -> str:
         "h, f, t = np.zeros((30, 12)), m.filter(0), m.tabulated(50).tables[0]\n"
         "e = f.edges(g.into)\n"
         "texts = [kernels.cfconv_fwd.ir('tegula', x, h, e, f.weights, h.copy(), **f.forwards),\n"
-        "  kernels.cfconv_table_fwd.ir('tegula', x, h, e, t.rows, h.copy(), 2.5, points=50)]\n"
+        "  kernels.cfconv_table_fwd.ir('tegula', x, h, e, t.rows, h.copy(), 2.5, t.last)]\n"
         "print(*[(s.count('tegula.store'), s.count('out %')) for s in texts])"
     )
     return need(found == "(1, 1) (1, 1)", f"stores and outputs of two kernels: {found}")

@@ -66,10 +66,10 @@ def network_and_slope(
     return w * c, dw * c + w * tg.grad(cut)(d, rc)[:, None]
 
 
-def place(d: Tile, rc: Scalar, points: int) -> tuple[Tile, Tile, Tile]:
+def place(d: Tile, rc: Scalar, last: Scalar) -> tuple[Tile, Tile, Tile]:
     """The table's interval that holds d [BE], how far into it d lies (0 to 1), and whether d is below rc."""
-    x = tg.minimum(d, rc) * ((points - 1) / rc)
-    k = tg.minimum(tg.floor(x), float(points - 2))
+    x = tg.minimum(d, rc) * ((last + 1.0) / rc)
+    k = tg.minimum(tg.floor(x), last)
     return k.to(tg.i32), (x - k)[:, None], (d < rc)[:, None]
 
 
@@ -80,23 +80,23 @@ def corners(table: Any, k: Tile) -> tuple[Tile, Tile, Tile, Tile]:
     return parts[0], parts[1], parts[2], parts[3]
 
 
-def interpolated(d: Tile, table: Any, rc: Scalar, points: int) -> Tile:
-    """The value at d [BE], of shape [BE, F']."""
-    k, t, near = place(d, rc, points)
+def interpolated(d: Tile, table: Any, rc: Scalar, last: Scalar) -> Tile:
+    """The value at d [BE], of shape [BE, F']; `last` is the number of the last interval."""
+    k, t, near = place(d, rc, last)
     p, m, q, n = corners(table, k)
     u = 1.0 - t
     here = u * u * ((1.0 + 2.0 * t) * p + t * m) + t * t * ((3.0 - 2.0 * t) * q - u * n)
     return tg.where(near, here, 0.0)
 
 
-def interpolated_and_slope(d: Tile, table: Any, rc: Scalar, points: int) -> tuple[Tile, Tile]:
+def interpolated_and_slope(d: Tile, table: Any, rc: Scalar, last: Scalar) -> tuple[Tile, Tile]:
     """Value and slope at d [BE], each [BE, F']."""
-    k, t, near = place(d, rc, points)
+    k, t, near = place(d, rc, last)
     p, m, q, n = corners(table, k)
     u = 1.0 - t
     here = u * u * ((1.0 + 2.0 * t) * p + t * m) + t * t * ((3.0 - 2.0 * t) * q - u * n)
     slope = 6.0 * t * u * (q - p) + u * (1.0 - 3.0 * t) * m + t * (3.0 * t - 2.0) * n
-    return tg.where(near, here, 0.0), tg.where(near, slope * ((points - 1) / rc), 0.0)
+    return tg.where(near, here, 0.0), tg.where(near, slope * ((last + 1.0) / rc), 0.0)
 
 
 @tg.kernel

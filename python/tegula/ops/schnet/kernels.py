@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import Any
 
 import tegula as tg
-from tegula import A, In, Opt, Out, Span, T, Tile, U, const, fn, tile
+from tegula import A, In, Opt, Out, Span, T, Tile, U, fn, tile
 from tegula.ops.schnet.filters import (
     Network,
     interpolated,
@@ -168,8 +168,8 @@ def cfconv_table_fwd(
     table: In[A, "P $F4"],
     y: Out[U, "N $F"],
     rc: A,
+    last: A,
     *,
-    points: const,
     BR: tile = 8,
     BE: tile = 32,
 ):
@@ -177,7 +177,7 @@ def cfconv_table_fwd(
     rows = tg.grid((h.shape[0], BR))
 
     def at(d: Tile) -> Tile:
-        return interpolated(d, table, rc, points)
+        return interpolated(d, table, rc, last)
 
     listen(pos, h, edges, y, rows, BE, at)
 
@@ -193,8 +193,8 @@ def cfconv_table_bwd(
     gpos: Out[A, "N 3"],
     more: Opt[In[A, "N 3"]],
     rc: A,
+    last: A,
     *,
-    points: const,
     BR: tile = 8,
     BE: tile = 32,
 ):
@@ -202,6 +202,6 @@ def cfconv_table_bwd(
     rows = tg.grid((h.shape[0], BR))
 
     def at(d: Tile) -> tuple[Tile, Tile]:
-        return interpolated_and_slope(d, table, rc, points)
+        return interpolated_and_slope(d, table, rc, last)
 
     listen_back(pos, h, gy, edges, gh, gpos, more, rows, BE, at)

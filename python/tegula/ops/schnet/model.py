@@ -95,11 +95,15 @@ class Readout:
 class Table:
     """A block's filter at even distances from 0 to the cutoff; see `filters`."""
 
-    rows: Array  # [points - 1, 4F'] value and slope times the step, at both ends of each interval
-    points: int
+    rows: Array  # [intervals, 4F'] value and slope times the step, at both ends of each interval
     error: float
     """The largest difference from the network between the points, of value or slope, relative to the largest
     value or slope."""
+
+    @property
+    def last(self) -> float:
+        """The number of the last interval."""
+        return len(self.rows) - 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +235,7 @@ def _tabulate(flt: Filter, cutoff: float, points: int) -> Table:
         _relative((p + q) / 2 + (m - n) / 8, at(d[:-1] + step / 2)[0]),
         _relative((6 * t * u * (q - p) + u * (1 - 3 * t) * m + t * (3 * t - 2) * n) / step, at(d[:-1] + t * step)[1]),
     )
-    return Table(rows, points, error)
+    return Table(rows, error)
 
 
 def _relative(x: Array, y: Array) -> float:
@@ -422,7 +426,7 @@ def _listen(model: Model, n: int, positions: Any, h: Array, rows: Rows, y: Array
         cfconv_fwd(positions, h, edges, flt.weights, y, **flt.forwards, **size)
     else:
         table = model.tables[n]
-        cfconv_table_fwd(positions, h, edges, table.rows, y, model.cutoff, points=table.points, **size)
+        cfconv_table_fwd(positions, h, edges, table.rows, y, model.cutoff, table.last, **size)
 
 
 def _listen_back(
@@ -435,4 +439,4 @@ def _listen_back(
         cfconv_bwd(*ends, flt.weights, gh, gpos, more, **flt.backwards, **size)
     else:
         table = model.tables[n]
-        cfconv_table_bwd(*ends, table.rows, gh, gpos, more, model.cutoff, points=table.points, **size)
+        cfconv_table_bwd(*ends, table.rows, gh, gpos, more, model.cutoff, table.last, **size)
