@@ -261,7 +261,7 @@ def test_promises_and_types_follow_the_call() -> None:
     assert "%1: memref<?x4xf64, strided<[?, 1], offset: ?>>" in text
     assert "%2: memref<?x3xf32, strided<[?, 1], offset: ?>>, %3: index, %4: i1" in text
     text = first(a.T[:4], b, c, 1, True)
-    assert "%0: memref<?x?xf32, strided<[?, ?], offset: ?>>" in text
+    assert "%0: memref<?x?xf32, strided<[1, ?], offset: ?>>" in text
     text = facts.ir("generic", a, b, c, 1, True)
     assert "steps = array<i64: 1>, order = #tegula<grid_order heavy_first>, resident}>" in text
 

@@ -126,6 +126,8 @@ private:
   Value loadLanes(const UnitView &from, ValueRange position, Value mask) {
     return emit.toStorage(loadRaw(from, position, lanes, mask));
   }
+  void prefetch(const UnitView &from, x86::Values position, int64_t axis, int64_t ahead);
+  int64_t getRowsAhead() const;
   Value inBounds(Value position, int64_t axis);
   Value maskAlong(int64_t axis, Value first, int64_t count);
   void copyElements(ValueRange lo, ValueRange hi);
@@ -256,6 +258,24 @@ Value TileTransfer::loadRaw(const UnitView &from, ValueRange position, int64_t c
                                       other);
 }
 
+/// Asks for what lies `ahead` positions further along `axis`. The machine itself looks
+/// ahead along rows, but those of a tile are short and far apart. An address beyond the
+/// view does no harm.
+void TileTransfer::prefetch(const UnitView &from, x86::Values position, int64_t axis,
+                            int64_t ahead) {
+  position[axis] = emit.add(position[axis], ahead);
+  memref::PrefetchOp::create(emit.builder, emit.loc, from.memref,
+                             from.order(viewPosition(position)), /*isWrite=*/false,
+                             /*localityHint=*/3, /*isDataCache=*/true);
+}
+
+/// Rows that fill a few dozen lines of cache: what arrives while they are copied.
+int64_t TileTransfer::getRowsAhead() const {
+  constexpr int64_t bytes = 2048;
+  int64_t row = shape[layout.laneAxis] * elem.getIntOrFloatBitWidth() / 8;
+  return llvm::divideCeil(bytes, row);
+}
+
 /// i1: whether `position` lies within the bounds along `axis`.
 Value TileTransfer::inBounds(Value position, int64_t axis) {
   OpBuilder &builder = emit.builder;
@@ -302,6 +322,8 @@ void TileTransfer::copyRows(bool whole) {
         mask = maskAlong(layout.laneAxis, lane, lanes);
       else if (valid < lanes)
         mask = emit.prefixMask(valid, lanes);
+      if (whole && layout.rowAxis >= 0)
+        prefetch(from, position, layout.rowAxis, getRowsAhead());
       emit.store(loadLanes(from, position, mask), storage, layout.locate(emit, position));
     });
   });
@@ -335,6 +357,8 @@ void TileTransfer::copyPairedRows(bool whole) {
         if (!whole)
           rowMask = arith::AndIOp::create(emit.builder, emit.loc, mask,
                                           emit.splat(inBounds(row, layout.rowAxis), lanes));
+        else
+          prefetch(from, position, layout.rowAxis, getRowsAhead());
         return loadRaw(from, position, lanes, rowMask);
       };
       Value first = loadRow(row), second = partner ? loadRow(emit.add(row, 1)) : zero;
@@ -393,6 +417,8 @@ void TileTransfer::copySquare(const UnitView &from, ValueRange outer, Value firs
     if (!whole)
       rowMask = arith::AndIOp::create(builder, emit.loc, mask,
                                       emit.splat(inBounds(lane, layout.laneAxis), count));
+    else
+      prefetch(from, positionOf(lane, k), layout.laneAxis, lanes);
     Value raw = loadRaw(from, positionOf(lane, k), count, rowMask);
     if (paired)
       return vector::BitCastOp::create(builder, emit.loc, pairs, raw);

@@ -313,12 +313,13 @@ def _aligned(array: Array) -> bool:
 def _array_key(bound: BoundArray) -> tuple[Any, ...]:
     array = bound.array
     static = tuple(n for d, n in zip(bound.spec.dims, array.shape) if d.static and d.number is None)
-    return bound.name, array.dtype, static, unit_stride(array)
+    return bound.name, array.dtype, static, unit_axis(array)
 
 
-def unit_stride(array: Array) -> bool:
-    """Whether the last axis is dense."""
-    return not array.strides or array.strides[-1] == 1
+def unit_axis(array: Array) -> int | None:
+    """The axis whose elements are neighbours in memory: the last one if it is so, as that of a transpose is not."""
+    dense = (i for i in reversed(range(len(array.strides))) if array.strides[i] == 1)
+    return next(dense, None)
 
 
 class _Identity:

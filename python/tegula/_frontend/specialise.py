@@ -18,7 +18,7 @@ from tegula._frontend import calls
 from tegula._frontend import trace as tracing
 from tegula._frontend.launch_checks import add_launch_checks
 from tegula._frontend.schedule import Schedule, attach
-from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_stride, value_key
+from tegula._frontend.signature import Bound, BoundArray, Signature, definition, unit_axis, value_key
 from tegula._frontend.trace import Trace, label_of, resolve, sites
 from tegula.errors import ControlError, KernelError, Note, ScopeError, TegulaError
 from tegula.language.annotations import ScalarSpec, ViewSpec, group_of
@@ -134,8 +134,8 @@ class _Tracer:
             return None
         array, spec = bound.array, bound.spec
         shape = [n if d.static else None for d, n in zip(spec.dims, array.shape)]
-        rank = len(shape)
-        strides = (*(None,) * (rank - 1), 1 if unit_stride(array) else None) if rank else ()
+        rank, unit = len(shape), unit_axis(array)
+        strides = tuple(1 if axis == unit else None for axis in range(rank))
         view = View(shape, strides, array.dtype, spec.access, name, None, self.trace.entry)
         self.trace.entry.args.append(view)
         align, multiples = 1, ()

@@ -37,8 +37,10 @@ sched.kernel @straight(in %x: !rows) target "x86-64-v4" {
 // The view's other axis has the unit stride: squares of 16 by 16 in 64 shuffles.
 !p = !sched.buf<16x32xf32, local, pack n32>
 // CHECK-LABEL: sched.kernel @turned
+// Each row that is read asks for the one 16 further on.
 // CHECK: memref.transpose %x (d0, d1) -> (d1, d0)
-// CHECK-COUNT-16: vector.load
+// CHECK-COUNT-16: memref.prefetch
+// CHECK-NOT: memref.prefetch
 // CHECK-COUNT-64: vector.shuffle
 // CHECK-NOT: vector.shuffle
 // CHECK-COUNT-16: vector.store
