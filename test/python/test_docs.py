@@ -21,6 +21,7 @@ PAGES = (
     "docs/training.md",
     "docs/tutorials/first-operator.md",
     "docs/tutorials/fused-operator.md",
+    "docs/schnet.md",
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "-- end of block --"
