@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -623,9 +624,7 @@ def test_a_block_compiled_by_pytorch() -> None:
 
 def test_other_transformations_are_refused_or_work() -> None:
     x, w = numbers(3, 5, 16, grad=False), numbers(16)
-    with pytest.raises(
-        LaunchError, match="x. is a tensor without memory: torch.func and torch.vmap make such"
-    ):
+    with pytest.raises(LaunchError, match="x. is a tensor without memory: torch.func and torch.vmap make such"):
         torch.vmap(ops.rms_norm)(x)
     ops.rms_norm(x, w)  # registers it
     torch.testing.assert_close(torch.vmap(lambda x: torch.ops.tegula.rms_norm(x, eps=1e-6))(x), ops.rms_norm(x))
@@ -657,3 +656,26 @@ def test_an_operator_first_called_while_pytorch_compiles() -> None:
     compiled = torch.compile(lambda x: late(x).sin(), backend="aot_eager", fullgraph=True)
     (dx,) = torch.autograd.grad(compiled(x).sum(), x)
     torch.testing.assert_close(dx, torch.cos(x * x) * 2 * x)
+
+
+def test_derivatives_are_recorded() -> None:
+    """The programs of the operators and their derivatives, as `tegula.program`s."""
+    norm, matmul = (importlib.import_module(f"tegula.ops.{n}") for n in ("norm", "matmul"))
+    attention = importlib.import_module("tegula.ops.attention").attention_program
+    x, w = tg.Spec((64, 96), tg.f32), tg.Spec((96,), tg.f32)
+    q, k = tg.Spec((1, 2, 100, 64), tg.f32), tg.Spec((1, 1, 130, 64), tg.f32)
+    a, b = tg.Spec((1, 1, 64, 128), tg.f32), tg.Spec((1, 1, 128, 96), tg.f32)
+    for program, args, options, launches in (
+        (attention, (q, k, k), {"scale": 0.125, "right": 0}, ["row_dot", "attention_dkdv", "attention_dq"]),
+        (
+            matmul.matmul_program,
+            (a, b, w),
+            {"activation": "gelu"},
+            ["activation_gradient", "matmul_columns", "matmul_turned", "column_sums"],
+        ),
+        (norm.layer_norm_program, (x, w, w), {"eps": 1e-5}, ["norm_gradients", "column_sums", "column_sums"]),
+        (norm.rms_norm_program, (x, w), {"eps": 1e-5}, ["norm_gradients", "column_sums"]),
+    ):
+        text = program.ir("tegula", *args, **options, backward=True)
+        assert f"tegula.program @{program.name}_backward(" in text
+        assert re.findall(r"tegula\.launch @(\w+)", text) == launches

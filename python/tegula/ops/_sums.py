@@ -13,13 +13,15 @@ from tegula import A, In, Out, T, U, tile
 
 
 @tg.kernel
-def column_sums(x: In[T, "R N"], y: Out[U, "N"], *, BR: tile = 32, BN: tile = 64):
-    """y = Σ_r x[r], rounded once: an instance owns BN columns and streams the rows."""
-    R, N = x.shape
+def column_sums(x: In[T, "G B R N"], y: Out[U, "N"], *, BR: tile = 32, BN: tile = 64):
+    """y = Σ x[g, b, r], rounded once: an instance owns BN columns and streams the rows of one matrix after another."""
+    G, B, R, N = x.shape
     n = tg.grid((N, BN))
     acc = tg.zeros((BN,), A)
-    for r in tg.stream(0, R, BR, label="rows"):
-        acc = acc + tg.load(x, (r, n)).to(A).sum(axis=0)
+    for g in tg.stream(0, G):
+        for b in tg.stream(0, B):
+            for r in tg.stream(0, R, BR, label="rows"):
+                acc = acc + tg.load(x[g, b], (r, n)).to(A).sum(axis=0)
     tg.store(y, (n,), acc.to(U))
 
 

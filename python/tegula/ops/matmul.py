@@ -105,6 +105,27 @@ def matmul_columns(
     finish(acc, m, n, c[i, j], bias, None if z is None else z[i, j], epilogue)
 
 
+@tg.kernel
+def matmul_turned(
+    a: In[T, "G? B? K M"],
+    b: In[T, "G? B? K N"],
+    c: Out[T, "G B M N"],
+    *,
+    BM: tile = 256,
+    BN: tile = 256,
+    BK: tile = 128,
+):
+    """c = aᵀ·b: K is the rows of both."""
+    (G, B, M, N), K = c.shape, a.shape[2]
+    m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
+    rows, columns = a[i, j], b[i, j]
+    acc = tg.zeros((BM, BN), A)
+    for k in tg.stream(0, K, BK, label="k"):
+        at, bt = tg.load(rows, (k, m)), tg.load(columns, (k, n))  # [BK, BM], [BK, BN]
+        acc = tg.dot(at.T, bt, acc)
+    tg.store(c[i, j], (m, n), acc.to(T))
+
+
 def finish(acc: Tile, m: Span, n: Span, c: View, bias: View | None, z: View | None, epilogue: Any) -> None:
     """The epilogue of a tile [BM, BN], and its argument where z keeps it."""
     if bias is not None:
@@ -116,12 +137,19 @@ def finish(acc: Tile, m: Span, n: Span, c: View, bias: View | None, z: View | No
 
 @tg.kernel
 def activation_gradient(
-    z: In[T, "R N"], dc: In[T, "R N"], dz: Out[T, "R N"], *, slope: fn, BR: tile = 16, BN: tile = 256
+    z: In[T, "G B M N"],
+    dc: In[T, "G B M N"],
+    dz: Out[T, "G B M N"],
+    *,
+    slope: fn = identity,
+    BM: tile = 16,
+    BN: tile = 256,
 ):
     """dz = dc · slope(z)."""
-    r, n = tg.grid((z.shape[0], BR), (z.shape[1], BN))
-    zt, d = tg.load(z, (r, n)).to(A), tg.load(dc, (r, n)).to(A)
-    tg.store(dz, (r, n), (d * slope(zt)).to(T))
+    G, B, M, N = z.shape
+    m, n, b, g = tg.grid((M, BM), (N, BN), B, G)
+    zt, d = tg.load(z[g, b], (m, n)).to(A), tg.load(dc[g, b], (m, n)).to(A)
+    tg.store(dz[g, b], (m, n), (d * slope(zt)).to(T))
 
 
 def relu_slope(c: Tile) -> Tile:
@@ -175,17 +203,22 @@ def tiles_of(batches: int, m: int, n: int, k: int) -> dict[str, int]:
     return {"BM": bm, "BN": bn, "BK": bk}
 
 
-def multiply(a: Any, b: Any, c: Any, bias: Any = None, z: Any = None, activation: str | None = None) -> None:
-    """c = activation(a·b + bias) for arrays of four axes, by the kernel that suits the strides of b."""
+def multiply(a: Any, b: Any, c: Any, by_columns: bool = False, **epilogue: Any) -> None:
+    """c = a·b of four axes, by the kernel that suits the strides of b; with `by_columns` c = a·bᵀ."""
     (G, B, M, N), K = c.shape, a.shape[3]
     sizes = plan(tiles_of, G * B, M, N, K)
     if not sizes:
         return  # only shapes are looked at
-    down, across = b.strides[2:] if isinstance(b, np.ndarray) else b.stride()[2:]
-    if down < across:
-        matmul_columns(a, b.swapaxes(2, 3), c, bias, z, epilogue=ACTIVATIONS[activation], **sizes)
-    else:
-        matmul_tiles(a, b, c, bias, z, epilogue=ACTIVATIONS[activation], **sizes)
+    if _is_turned(b):
+        b, by_columns = b.swapaxes(2, 3), not by_columns
+    (matmul_columns if by_columns else matmul_tiles)(a, b, c, **epilogue, **sizes)
+
+
+def _is_turned(b: Any) -> bool:
+    """Whether b is denser along its columns; the arrays of a recorded program are rows."""
+    if isinstance(b, np.ndarray):
+        return b.strides[2] < b.strides[3]
+    return hasattr(b, "stride") and b.stride(2) < b.stride(3)
 
 
 @tg.program(name="matmul")
@@ -193,33 +226,29 @@ def matmul_program(a: Any, b: Any, bias: Any = None, *, activation: str | None =
     """c of a [G, B, M, K] and b [G, B, K, N]."""
     c = tg.empty_like(a, shape=(*a.shape[:3], b.shape[3]))
     z = None if activation in (None, "relu") else tg.empty_like(c)
-    multiply(a, b, c, bias, z, activation)
+    multiply(a, b, c, bias=bias, z=z, epilogue=ACTIVATIONS[activation])
     return c, tg.save(a, b, bias, c if activation == "relu" else z)
 
 
 @matmul_program.backward
 def _(saved: Any, dc: Any, *, activation: str | None, needs: tuple[bool, ...]) -> Any:
     a, b, bias, z = saved
+    (G, B, M, K), N = a.shape, b.shape[3]
     da = db = dbias = None
     dz = dc
     if activation is not None:
         dz = tg.empty_like(z)
-        activation_gradient(_flat(z), _flat(dc), _flat(dz), slope=SLOPES[activation])
+        activation_gradient(z, dc, dz, slope=SLOPES[activation])
     if needs[0]:
         da = tg.empty_like(a)
-        multiply(dz, b.swapaxes(2, 3), da)
+        multiply(dz, b, da, by_columns=True)
     if needs[1]:
         db = tg.empty_like(b)
-        multiply(a.swapaxes(2, 3), dz, db)
+        matmul_turned(a, dz, db, **plan(tiles_of, G * B, K, N, M))
     if needs[2]:
         dbias = tg.empty_like(bias)
-        column_sums(_flat(dz), dbias)
+        column_sums(dz, dbias)
     return da, db, dbias
-
-
-def _flat(x: Any) -> Any:
-    """[G, B, M, N] as rows; a copy where strides do not allow that."""
-    return x.reshape(x.shape[0] * x.shape[1] * x.shape[2], x.shape[3])
 
 
 OPERATOR = Operator(matmul_program, saved=1)
@@ -262,7 +291,7 @@ def matmul(a: Any, b: Any, *, bias: Any = None, activation: str | None = None) -
     c = empty(x, (*batch, M, N), x.dtype)
     if math.prod(c.shape):
         a4, b4, c4 = _four_axes(a, b, c, x, y, batch)
-        multiply(a4, b4, c4, bias, activation=activation)
+        multiply(a4, b4, c4, bias=bias, epilogue=ACTIVATIONS[activation])
     return c
 
 

@@ -86,8 +86,8 @@ def norm_gradients(
     parts: index,
     chunk: index,
     weight: Opt[In[U, "$H"]] = None,
-    dweight: Opt[Out[A, "P $H"]] = None,
-    dbias: Opt[Out[A, "P $H"]] = None,
+    dweight: Opt[Out[A, "G B P $H"]] = None,
+    dbias: Opt[Out[A, "G B P $H"]] = None,
     *,
     centre: const = True,
     BR: tile = 8,
@@ -115,9 +115,9 @@ def norm_gradients(
         if dbias is not None:
             db = db + d.sum(axis=0)
     if dweight is not None:
-        tg.store(dweight[p], (c,), dw)
+        tg.store(dweight[0, 0, p], (c,), dw)
     if dbias is not None:
-        tg.store(dbias[p], (c,), db)
+        tg.store(dbias[0, 0, p], (c,), db)
 
 
 def rows_of(h: int) -> int:
@@ -163,7 +163,7 @@ def _gradients(x: Any, dy: Any, eps: float, weight: Any, like_dw: Any, like_db: 
     dx = tg.empty_like(x)
     share = plan(parts_of, x.shape[0]) or {"parts": 1, "chunk": 1}
     sums: list[Any] = [
-        None if like is None else tg.empty((share["parts"], x.shape[1]), A) for like in (like_dw, like_db)
+        None if like is None else tg.empty((1, 1, share["parts"], x.shape[1]), A) for like in (like_dw, like_db)
     ]
     norm_gradients(x, dy, dx, eps, *share.values(), weight, *sums, centre=centre, **plan(tiles, x.shape[1]))
     out: list[Any] = [dx]
