@@ -30,6 +30,8 @@ readonly packages=(
   python3-prody-tests
   # Python, if the one on the PATH will not do.
   python3 python3-venv
+  # The recordings of examples/reverb.py.
+  alsa-utils
 )
 
 missing_packages() {

@@ -16,27 +16,36 @@ from tegula.ops.fft_conv.transform import BUTTERFLIES, Transform
 LANES = 16
 LAST = (16, 32)
 MIDDLE = (2, 4, 8, 16)
+GROUPS = ((), (4,), (8,), (4, 4), (8, 4), (8, 8), (8, 4, 4), (8, 8, 4), (8, 8, 8))
 FIRST = 64
 ON_CHIP = 32 * 1024
 """Points that one kernel transforms; beyond, the first factor is split off into kernels of its own."""
 OUTER = 128
 SMALLEST_BLOCK = 512
 
+# Measured on x86, in cycles for 16 points there and back: loads, stores and the product of spectra; butterflies by
+# radix, with their twiddles; the twiddles of a product; a turn.
+BASE, BUTTERFLY, TWIDDLE, TURN = 80.0, {2: 30.0, 4: 42.0, 8: 60.0}, 30.0, 20.0
+NEAR = 2048  # points that stay in the nearest cache; what moves data costs more beyond
+
 
 def cost(t: Transform, rows: int) -> float:
-    """Time per signal, in cycles of one multiply-add unit for 16 lanes; of one point there and back.
+    """Time per signal, in cycles of one multiply-add unit for 16 lanes.
 
-    A product with an n-point matrix is 4n multiply-adds for complex points and 2n for real ones, each way; what is
-    left over is measured: loading, the product of spectra, the twiddles of a stage and its slices.
+    A product with an n-point matrix is 4n multiply-adds for complex points and 2n for real ones, each way.
     """
-    (first, *middle), total = t.factors, 100.0
-    if len(t.factors) == 1:
-        return t.size * (total + (4 if t.twisted else 8) * math.ceil(first / LANES) * LANES)
-    used = rows / first
-    total += 60.0 if t.butterflies[0] else (4 if t.twisted else 8) * first * used
-    for n, butterflies in zip(middle[:-1], t.butterflies[1:-1], strict=True):
-        total += 60.0 if butterflies else 8 * n + 50
-    total += 8 * math.ceil(middle[-1] / LANES) * LANES * len(t.kept[-1]) / middle[-1]
+    far = min(90.0, max(0.0, 30 * math.log2(t.size / NEAR)))
+    total = BASE + far + (0.0 if t.turn is None else TURN + far)
+    for stage, (n, butterflies) in enumerate(zip(t.factors, t.butterflies, strict=True)):
+        last = stage == len(t.factors) - 1
+        if butterflies:
+            total += BUTTERFLY[n] + far
+        elif stage == 0:
+            total += (4 if t.twisted else 8) * n * rows / n + (0 if last else TWIDDLE)
+        elif last and t.turn is None:  # columns fill up a vector
+            total += 8 * math.ceil(n / LANES) * LANES * len(t.kept[-1]) / n
+        else:
+            total += 8 * n * len(t.kept[stage]) / n + (0 if last else TWIDDLE)
     return t.size * total / (1 if t.twisted else 2)
 
 
@@ -44,17 +53,21 @@ def candidates(points: int, twisted: bool, exact: bool) -> Iterator[Transform]:
     """Transforms of at least `points` points, or of exactly that many."""
     if points <= FIRST:
         yield Transform((max(points, 1),), (False,), twisted)
+    for before, after in itertools.product(GROUPS, GROUPS):
+        rest = math.prod((*before, *after))
+        step = LANES // math.gcd(LANES, math.prod(before))  # lanes behind the turn come in whole vectors
+        first = -(-points // rest // step) * step if not exact else points // rest
+        if after and 2 <= first <= FIRST and rest >= LANES and not (exact and (first * rest != points or first % step)):
+            butterflies = (False, *(True for _ in (*before, *after)))
+            yield Transform((first, *before, *after), butterflies, twisted, turn=1 + len(before))
     for length in range(3):
         for middle in itertools.combinations_with_replacement(sorted(MIDDLE, reverse=True), length):
             for last in range(2, FIRST + 1) if exact else LAST:
                 rest = math.prod(middle) * last
                 first = -(-points // rest)
-                if not 2 <= first <= FIRST or (exact and first * rest != points):
-                    continue
-                products = (False, *(n in BUTTERFLIES and last >= LANES for n in middle), False)
-                yield Transform((first, *middle, last), products, twisted)
-                if first in BUTTERFLIES and last >= LANES:
-                    yield Transform((first, *middle, last), (True, *products[1:]), twisted)
+                if 2 <= first <= FIRST and not (exact and first * rest != points):
+                    products = (False, *(n in BUTTERFLIES and last >= LANES for n in middle), False)
+                    yield Transform((first, *middle, last), products, twisted)
 
 
 def rows_of(t: Transform, length: int) -> int:

@@ -37,7 +37,7 @@ class Gates:
 def batches(layout: Layout, batch: int, channels: int) -> int:
     """Batch entries of an instance, from sizes alone: results must not depend on the number of threads."""
     step = 1 if layout.twisted else 2
-    share = max(1, batch * channels // 32)  # enough instances to share out
+    share = max(1, batch * channels // 16)  # enough instances to share out
     return step * tg.cdiv(min(share, batch), step)
 
 

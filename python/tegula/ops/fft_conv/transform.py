@@ -14,7 +14,8 @@ undoes it, so nothing is permuted. This is the Monarch form of the transform (Da
 2023). Each stage is scaled by 1/√n, so that magnitudes stay what they are at any size.
 
 A stage is a product with a constant matrix, or, for 2, 4 and 8, *butterflies*: sums of the slices
-x[j], fewer operations where the target moves slices cheaply. The last stage is always a product.
+x[j], fewer operations than a product has. As points within a row become few, a *turn* exchanges the axes once:
+the remaining stages find the digits of the earlier ones behind their points, as lanes that they do not touch.
 
 A *twisted* transform multiplies x[t] by θ^t, θ = exp(πi/2N), before. Products of twisted spectra are
 convolutions modulo x^N = i instead of x^N = 1: what a cyclic one wraps around and adds in, this one adds to
@@ -46,6 +47,7 @@ class Transform:
     factors: tuple[int, ...]
     butterflies: tuple[bool, ...]
     twisted: bool
+    turn: int | None = None  # the stage before which rows and columns change places
     keep: tuple[tuple[int, ...], ...] = ()  # by factor, the digits that are computed; () is all of them
     band: tuple[float, float] | None = None  # of the frequencies, in cycles per point, beyond which spectra are zero
 
@@ -84,10 +86,14 @@ class Transform:
 
     def frequencies(self) -> NDArray[np.int64]:
         """The frequency at each position of a spectrum."""
-        found, step = np.zeros(1, np.int64), 1
+        axes, step = [np.zeros(1, np.int64)], 1
         for n, digits in zip(self.factors, self.kept, strict=True):
-            found = (found[:, None] + step * np.array(digits)[None, :]).reshape(-1)
+            axes.append(step * np.array(digits))
             step *= n
+        turn = 0 if self.turn is None else self.turn
+        found = np.zeros(1, np.int64)
+        for digits in (*axes[turn + 1 :], *axes[1 : turn + 1]):
+            found = (found[:, None] + digits[None, :]).reshape(-1)
         return found
 
 
@@ -139,6 +145,10 @@ class Complex:
     def reshape(self, *shape: int) -> Complex:
         """The same elements in another shape."""
         return Complex(*(None if z is None else z.reshape(*shape) for z in (self.re, self.im)))
+
+    def permute(self, *axes: int) -> Complex:
+        """The same elements with axes in another order."""
+        return Complex(*(None if z is None else z.permute(*axes) for z in (self.re, self.im)))
 
     def row(self, j: int) -> Complex:
         """[R, n, w] at [:, j], as [R, 1, w]."""
@@ -198,7 +208,7 @@ def contract(f: Complex, x: Complex, left: bool) -> Complex:
     assert xr is not None
     if xi is None:
         return Complex(dot(fr, xr), dot(fi, xr))
-    return Complex(dot(fr, xr) - dot(fi, xi), dot(fi, xr, dot(fr, xi)))
+    return Complex(dot(fr, xr, dot(-fi, xi)), dot(fi, xr, dot(fr, xi)))
 
 
 def butterfly_sums(x: list[Complex], sign: int) -> list[Complex]:
@@ -232,8 +242,8 @@ def step_ahead(t: Transform) -> Complex:
 # ---- transforms
 
 
-def _ends(t: Transform, stage: int, rows: int) -> tuple[Waves, Waves | None]:
-    """A stage's matrix [digits, rows] and its twiddle factors [digits, w]; the last stage has none."""
+def _ends(t: Transform, stage: int, rows: int, lanes: int) -> tuple[Waves, Waves | None]:
+    """A stage's matrix [digits, rows] and its twiddle factors [digits, w · lanes]; the last stage has none."""
     n, digits = t.factors[stage], list(t.kept[stage])
     w = math.prod(t.factors[stage + 1 :])
     matrix = dft(n)[digits, :rows]
@@ -241,7 +251,7 @@ def _ends(t: Transform, stage: int, rows: int) -> tuple[Waves, Waves | None]:
     if t.twisted and stage == 0:  # θ^(j·w + m) = θ^(j·w) · θ^m
         matrix = matrix * root(-np.arange(rows) / (4 * n))[None, :]
         twiddles = twiddles * root(-np.arange(w) / (4 * n * w))[None, :]
-    return matrix, twiddles if w > 1 else None
+    return matrix, np.repeat(twiddles, lanes, axis=1) if w > 1 else None
 
 
 def _twist(t: Transform, stage: int, x: list[Complex], sign: int) -> list[Complex]:
@@ -251,42 +261,67 @@ def _twist(t: Transform, stage: int, x: list[Complex], sign: int) -> list[Comple
     return [z.scaled(complex(root(-sign * j / (4 * t.factors[0])))) for j, z in enumerate(x)]
 
 
-def spectrum(x: Complex, t: Transform, stage: int = 0) -> Complex:
-    """The spectra of the rows of x: [R, rows·w] with rows ≤ n, the rest being zero, gives [R, bins]."""
-    n, digits, (R, points) = t.factors[stage], t.kept[stage], x.shape
-    w = math.prod(t.factors[stage + 1 :])
-    rows = points // w
-    matrix, twiddles = _ends(t, stage, rows)
-    if twiddles is None:
-        return contract(constants(matrix.T), x, left=False)
-    x = x.reshape(R, rows, w)
-    if t.butterflies[stage]:
-        parts = _twist(t, stage, [x.row(j) for j in range(rows)], 1)
-        sums = butterfly_sums(parts + [Complex(None)] * (n - rows), -1)
-        y = joined([twiddled(sums[d], twiddles[i] / math.sqrt(n)) for i, d in enumerate(digits)])
-    else:
-        y = contract(constants(matrix[None]), x, left=True) * constants(twiddles[None])
-    y = spectrum(y.reshape(R * len(digits), w), t, stage + 1)
-    return y.reshape(R, len(digits) * y.shape[1])
+def _lanes(t: Transform, stage: int) -> int:
+    """Digits that come after the points of a stage: those found before the turn."""
+    return math.prod(len(d) for d in t.kept[: t.turn]) if t.turn is not None and stage >= t.turn else 1
 
 
-def signal(y: Complex, t: Transform, rows: int, stage: int = 0) -> Complex:
+def spectrum(x: Complex, t: Transform) -> Complex:
+    """The spectra of the rows of x: [R, rows·w] with rows ≤ n0, the rest being zero, gives [R, bins]."""
+    R, points = x.shape
+    rows, found = points // t.width, 1
+    for stage, (n, digits) in enumerate(zip(t.factors, t.kept, strict=True)):
+        lanes, w = _lanes(t, stage), math.prod(t.factors[stage + 1 :])
+        if stage == t.turn:
+            x, found = x.reshape(R, found, n * w).permute(0, 2, 1), 1
+        matrix, twiddles = _ends(t, stage, rows, lanes)
+        if w * lanes == 1:
+            x = contract(constants(matrix.T), x.reshape(R * found, rows), left=False)
+        else:
+            x = x.reshape(R * found, rows, w * lanes)
+            if t.butterflies[stage]:
+                parts = _twist(t, stage, [x.row(j) for j in range(rows)], 1) + [Complex(None)] * (n - rows)
+                sums = [butterfly_sums(parts, -1)[d] for d in digits]
+                x = joined([_turned(z, twiddles, i, n) for i, z in enumerate(sums)])
+            else:
+                x = contract(constants(matrix[None]), x, left=True)
+                x = x if twiddles is None else x * constants(twiddles[None])
+        found *= len(digits)
+        rows = t.factors[stage + 1] if w > 1 else 1
+    return x.reshape(R, t.bins)
+
+
+def signal(y: Complex, t: Transform, rows: int) -> Complex:
     """The inverse of `spectrum`: [R, bins] gives the first `rows`·w points, [R, rows·w].
 
     What uses only `.re` of the result leaves half of the last contraction without a use, and it is dropped.
     """
-    n, digits, (R, bins) = t.factors[stage], t.kept[stage], y.shape
-    w = math.prod(t.factors[stage + 1 :])
-    matrix, twiddles = _ends(t, stage, rows)
+    R, left = y.shape[0], t.bins
+    for stage, (n, digits) in reversed(list(enumerate(zip(t.factors, t.kept, strict=True)))):
+        lanes, w = _lanes(t, stage), math.prod(t.factors[stage + 1 :])
+        count = rows if stage == 0 else n
+        matrix, twiddles = _ends(t, stage, count, lanes)
+        twiddles = None if twiddles is None else twiddles.conj()
+        left = left // (len(digits) * lanes) if w == 1 else left // len(digits)
+        if w * lanes == 1:
+            y = contract(constants(matrix.conj()), y.reshape(R * left, len(digits)), left=False)
+        else:
+            y = y.reshape(R * left, len(digits), w * lanes)
+            if t.butterflies[stage]:
+                parts = [Complex(None)] * n
+                for i, d in enumerate(digits):
+                    parts[d] = _turned(y.row(i), twiddles, i, n)
+                y = joined(_twist(t, stage, butterfly_sums(parts, 1)[:count], -1))
+            else:
+                y = y if twiddles is None else y * constants(twiddles[None])
+                y = contract(constants(matrix.conj().T[None]), y, left=True)
+        if stage == t.turn:
+            y, left = y.reshape(R, n * w, lanes).permute(0, 2, 1), lanes
+    return y.reshape(R, rows * t.width)
+
+
+def _turned(x: Complex, twiddles: Waves | None, row: int, n: int) -> Complex:
+    """A row of a stage of butterflies, times its twiddle factors if there are any, scaled by 1/√n."""
     if twiddles is None:
-        return contract(constants(matrix.conj()), y, left=False)
-    y = signal(y.reshape(R * len(digits), bins // len(digits)), t, t.factors[stage + 1], stage + 1)
-    y = y.reshape(R, len(digits), w)
-    if t.butterflies[stage]:
-        parts = [Complex(None)] * n
-        for i, d in enumerate(digits):
-            parts[d] = twiddled(y.row(i), twiddles[i].conj() / math.sqrt(n))
-        x = joined(_twist(t, stage, butterfly_sums(parts, 1)[:rows], -1))
-    else:
-        x = contract(constants(matrix.conj().T[None]), y * constants(twiddles.conj()[None]), left=True)
-    return x.reshape(R, rows * w)
+        return x.scaled(complex(n**-0.5))
+    return twiddled(x, twiddles[row] / math.sqrt(n))
