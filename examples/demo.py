@@ -22,7 +22,7 @@ from pathlib import Path
 from _summary import Row
 
 HERE = Path(__file__).resolve().parent
-EXAMPLES = ("sentence_embeddings", "compress_encoder", "protein_forces")
+EXAMPLES = ("sentence_embeddings", "compress_encoder", "reverb", "protein_forces")
 
 
 def run(name: str, folder: Path) -> list[Row]:

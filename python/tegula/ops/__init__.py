@@ -8,13 +8,14 @@ Inputs are NumPy arrays or CPU tensors of PyTorch, outputs are of the same kind;
 
 from tegula.ops import schnet
 from tegula.ops.attention import attention
-from tegula.ops.fft_conv import fft_conv, fft_conv_plan, fft_conv_step
+from tegula.ops.fft_conv import butterfly, fft_conv, fft_conv_plan, fft_conv_step
 from tegula.ops.low_rank import low_rank_attention, low_rank_ffn, low_rank_swiglu
 from tegula.ops.matmul import matmul
 from tegula.ops.norm import layer_norm, rms_norm
 
 __all__ = [
     "attention",
+    "butterfly",
     "fft_conv",
     "fft_conv_plan",
     "fft_conv_step",

@@ -101,6 +101,21 @@ def rms_norm(x: Array, weight: Array | None = None, *, eps: float = 1e-6) -> Arr
     return y if weight is None else y * weight
 
 
+def butterfly(x: Array, factors: list[Array]) -> tuple[Array, Array]:
+    """Real and imaginary part of a chain of matrices [2, channels, n, n] and twiddle factors, in float64."""
+    y = np.asarray(x, np.float64).astype(np.complex128)
+    batch, channels, points = y.shape
+    y = y.reshape(batch, channels, 1, points)
+    for f in factors:
+        re, im = np.asarray(f, np.float64)
+        n, w = re.shape[-1], y.shape[-1] // re.shape[-1]
+        y = np.einsum("cdj,bcrjm->bcrdm", re + 1j * im, y.reshape(batch, channels, -1, n, w))
+        y = y * np.exp(-2j * np.pi * np.outer(np.arange(n), np.arange(w)) / (n * w))
+        y = y.reshape(batch, channels, -1, w)
+    y = y.reshape(batch, channels, points)
+    return y.real, y.imag
+
+
 def fft_conv(
     u: Array,
     k: Array,

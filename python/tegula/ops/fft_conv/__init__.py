@@ -17,6 +17,7 @@ spectrum of a signal is ever in memory. Any lengths; sums are in f32 (f64 for f6
 
 from __future__ import annotations
 
+from tegula.ops.fft_conv.butterfly import butterfly
 from tegula.ops.fft_conv.plan import FilterPlan, fft_conv, fft_conv_plan, fft_conv_step
 
-__all__ = ["FilterPlan", "fft_conv", "fft_conv_plan", "fft_conv_step"]
+__all__ = ["FilterPlan", "butterfly", "fft_conv", "fft_conv_plan", "fft_conv_step"]
