@@ -27,7 +27,7 @@ import tegula.ops as ops
 import torch
 
 from benchmarks import harness
-from benchmarks.cpu import low_rank, schnet, training
+from benchmarks.cpu import fft_conv, low_rank, schnet, training
 from benchmarks.harness import Case, Peak
 
 Tensor = torch.Tensor
@@ -113,6 +113,7 @@ GROUPS: dict[str, Callable[[bool], Iterator[Case]]] = {
     "low_rank": low_rank.feed_forward,
     "schnet": schnet.cases,
     "training": training.cases,
+    "fft_conv": fft_conv.convolutions,
 }
 
 

@@ -24,9 +24,9 @@ OUTER = 128
 SMALLEST_BLOCK = 512
 
 # Measured on x86, in cycles for 16 points there and back: loads, stores and the product of spectra; butterflies by
-# radix, with their twiddles; the twiddles of a product; a turn.
-BASE, BUTTERFLY, TWIDDLE, TURN = 80.0, {2: 30.0, 4: 42.0, 8: 60.0}, 30.0, 20.0
-NEAR = 2048  # points that stay in the nearest cache; what moves data costs more beyond
+# radix, with their twiddles; the twiddles of a product; a turn; rows finished one by one.
+BASE, BUTTERFLY, TWIDDLE, TURN, APART = 50.0, {2: 18.0, 4: 25.0, 8: 34.0}, 30.0, 20.0, 110.0
+NEAR, FAR, FAR_APART = 2048, 8.0, 22.0  # points in the nearest cache; what each doubling adds to all that moves data
 
 
 def cost(t: Transform, rows: int) -> float:
@@ -34,8 +34,11 @@ def cost(t: Transform, rows: int) -> float:
 
     A product with an n-point matrix is 4n multiply-adds for complex points and 2n for real ones, each way.
     """
-    far = min(90.0, max(0.0, 30 * math.log2(t.size / NEAR)))
-    total = BASE + far + (0.0 if t.turn is None else TURN + far)
+    doublings = max(0.0, math.log2(t.size / NEAR))
+    far = 0.0 if t.apart else FAR * doublings
+    total = APART + FAR_APART * (doublings - 1) if t.apart else BASE + 2 * far
+    if t.turn is not None:
+        total += TURN + far
     for stage, (n, butterflies) in enumerate(zip(t.factors, t.butterflies, strict=True)):
         last = stage == len(t.factors) - 1
         if butterflies:
@@ -57,9 +60,17 @@ def candidates(points: int, twisted: bool, exact: bool) -> Iterator[Transform]:
         rest = math.prod((*before, *after))
         step = LANES // math.gcd(LANES, math.prod(before))  # lanes behind the turn come in whole vectors
         first = -(-points // rest // step) * step if not exact else points // rest
-        if after and 2 <= first <= FIRST and rest >= LANES and not (exact and (first * rest != points or first % step)):
-            butterflies = (False, *(True for _ in (*before, *after)))
-            yield Transform((first, *before, *after), butterflies, twisted, turn=1 + len(before))
+        if (
+            math.prod(after) >= LANES
+            and 2 <= first <= FIRST
+            and not (exact and (first * rest != points or first % step))
+        ):
+            t = Transform(
+                (first, *before, *after), (False, *(True for _ in (*before, *after))), twisted, 1 + len(before)
+            )
+            yield t
+            if twisted and t.size > NEAR >= 2 * t.width and math.prod(before) % LANES == 0:
+                yield replace(t, apart=True)
     for length in range(3):
         for middle in itertools.combinations_with_replacement(sorted(MIDDLE, reverse=True), length):
             for last in range(2, FIRST + 1) if exact else LAST:
@@ -150,7 +161,7 @@ def layout(mode: str, length: int, taps: int, band: tuple[float, float] | None =
         size = max(taps, SMALLEST_BLOCK)
         while size <= ON_CHIP and size < length:
             t = choose(size, size, True)
-            if t is not None and cost(t, t.factors[0]) * -(-length // t.size) < best:
+            if t is not None and not t.apart and cost(t, t.factors[0]) * -(-length // t.size) < best:
                 best = cost(t, t.factors[0]) * -(-length // t.size)
                 found = Layout(t, twisted=True, blocks=True)
             size *= 2

@@ -12,7 +12,7 @@ from typing import Any
 
 import tegula as tg
 from tegula.ops.fft_conv.factors import Layout
-from tegula.ops.fft_conv.kernels import conv_kernel, filter_grad_kernel, filter_kernel, overlap_kernel
+from tegula.ops.fft_conv.kernels import conv_kernel, filter_grad_kernel, filter_kernel, overlap_kernel, rows_kernel
 from tegula.ops.fft_conv.outer import (
     inner_filter_kernel,
     inner_grad_kernel,
@@ -91,6 +91,13 @@ def convolve(
     t = layout.transform
     if layout.blocks:
         overlap_kernel(u, *spectrum, y, gates.pre, gates.post, gates.skip, t=t, adjoint=adjoint)
+    elif t.apart:
+        share = batches(layout, B, C)
+        rows = (make((C, tg.cdiv(B, share), t.factors[0], t.width), dtype) for _ in range(2))
+        rows_kernel(
+            u, *spectrum, y, *rows, gates.pre, gates.post, gates.skip, t=t, rows=layout.rows(L), adjoint=adjoint,
+            BS=share,
+        )  # fmt: skip
     elif layout.outer == 1:
         conv_kernel(
             u, *spectrum, y, gates.pre, gates.post, gates.skip, t=t, rows=layout.rows(2 * L if layout.wrap else L),

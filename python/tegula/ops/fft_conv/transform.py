@@ -48,6 +48,7 @@ class Transform:
     butterflies: tuple[bool, ...]
     twisted: bool
     turn: int | None = None  # the stage before which rows and columns change places
+    apart: bool = False  # the first stage, a product, leaves rows that are finished one by one, its digit outermost
     keep: tuple[tuple[int, ...], ...] = ()  # by factor, the digits that are computed; () is all of them
     band: tuple[float, float] | None = None  # of the frequencies, in cycles per point, beyond which spectra are zero
 
@@ -71,6 +72,11 @@ class Transform:
         """Points of a row of the first factor."""
         return self.size // self.factors[0]
 
+    def row(self) -> Transform:
+        """What the first stage leaves to do of each row."""
+        turn = None if self.turn is None else self.turn - 1
+        return Transform(self.factors[1:], self.butterflies[1:], False, turn)
+
     def banded(self, low: float, high: float) -> Transform:
         """The same, without the digits that no frequency of a band has."""
         inside = np.flatnonzero(_within(np.arange(self.size), self.size, low, high))
@@ -86,6 +92,9 @@ class Transform:
 
     def frequencies(self) -> NDArray[np.int64]:
         """The frequency at each position of a spectrum."""
+        if self.apart:
+            n = self.factors[0]
+            return (np.arange(n)[:, None] + n * self.row().frequencies()[None, :]).reshape(-1)
         axes, step = [np.zeros(1, np.int64)], 1
         for n, digits in zip(self.factors, self.kept, strict=True):
             axes.append(step * np.array(digits))
@@ -269,6 +278,8 @@ def _lanes(t: Transform, stage: int) -> int:
 def spectrum(x: Complex, t: Transform) -> Complex:
     """The spectra of the rows of x: [R, rows·w] with rows ≤ n0, the rest being zero, gives [R, bins]."""
     R, points = x.shape
+    if t.apart:
+        return spectrum(first_stage(x, t).reshape(R * t.factors[0], t.width), t.row()).reshape(R, t.bins)
     rows, found = points // t.width, 1
     for stage, (n, digits) in enumerate(zip(t.factors, t.kept, strict=True)):
         lanes, w = _lanes(t, stage), math.prod(t.factors[stage + 1 :])
@@ -297,6 +308,10 @@ def signal(y: Complex, t: Transform, rows: int) -> Complex:
     What uses only `.re` of the result leaves half of the last contraction without a use, and it is dropped.
     """
     R, left = y.shape[0], t.bins
+    if t.apart:
+        row, P = t.row(), t.factors[0]
+        y = signal(y.reshape(R * P, t.width), row, row.factors[0])
+        return last_stage(y.reshape(R, P, t.width), t, rows)
     for stage, (n, digits) in reversed(list(enumerate(zip(t.factors, t.kept, strict=True)))):
         lanes, w = _lanes(t, stage), math.prod(t.factors[stage + 1 :])
         count = rows if stage == 0 else n
@@ -318,6 +333,24 @@ def signal(y: Complex, t: Transform, rows: int) -> Complex:
         if stage == t.turn:
             y, left = y.reshape(R, n * w, lanes).permute(0, 2, 1), lanes
     return y.reshape(R, rows * t.width)
+
+
+def first_stage(x: Complex, t: Transform) -> Complex:
+    """The first stage of `spectrum`, a product: [R, rows·w] gives [R, n0, w]."""
+    R, points = x.shape
+    matrix, twiddles = _ends(t, 0, points // t.width, 1)
+    assert twiddles is not None
+    return contract(constants(matrix[None]), x.reshape(R, points // t.width, t.width), left=True) * constants(
+        twiddles[None]
+    )
+
+
+def last_stage(y: Complex, t: Transform, rows: int) -> Complex:
+    """The last stage of `signal`, a product: [R, n0, w] gives [R, rows·w]."""
+    matrix, twiddles = _ends(t, 0, rows, 1)
+    assert twiddles is not None
+    x = contract(constants(matrix.conj().T[None]), y * constants(twiddles.conj()[None]), left=True)
+    return x.reshape(y.shape[0], rows * t.width)
 
 
 def _turned(x: Complex, twiddles: Waves | None, row: int, n: int) -> Complex:
