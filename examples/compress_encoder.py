@@ -249,10 +249,10 @@ def manual(words: int, count: int) -> list[str]:
 
 
 def peak(call: Callable[[], Any]) -> int:
-    """Bytes of arrays that a call has at once beyond what it was given, and its kernels' scratch memory."""
+    """Bytes of arrays that a call has at once beyond what it was given, and what kernels keep as scratch memory."""
     call()  # compiled now: what follows allocates for the result alone
     threads = len(os.sched_getaffinity(0))
-    scratch = threads * max(kernel.arena_bytes() for kernel in KERNELS)
+    scratch = threads * sum(kernel.arena_bytes() for kernel in KERNELS)
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     call()
