@@ -38,8 +38,7 @@ from tegula.errors import LaunchError, Remark
 from tegula.language import dtypes
 from tegula.ops._host import Argument, argument, empty, floating, parameter, same
 from tegula.ops.attention import keys_of, pad16, tiles, visible
-from tegula.ops.matmul import ACTIVATIONS, gelu, matmul, matmul_tiles, rows_are_even
-from tegula.ops.matmul import tiles as matmul_sizes
+from tegula.ops.matmul import ACTIVATIONS, gelu, matmul, multiply, rows_are_even
 
 # ---- Feed-forward
 
@@ -313,8 +312,7 @@ def _feed_forward(
     sizes = {"BM": chosen.rows, "BR": chosen.block, "BE": chosen.wide}
     g, gate_v = (matmul(rows, gate[0]), gate[1]) if gate else (None, None)
     low_rank_ffn_columns(matmul(rows, u1), v1, u2, s, b1, g, gate_v, activation=act, **sizes)
-    bm, bn, bk = matmul_sizes(1, len(rows), N, R2)
-    matmul_tiles(s[None, None], v2[None, None], y.reshape(1, 1, -1, N), b2, BM=bm, BN=bn, BK=bk)
+    multiply(s[None, None], v2[None, None], y.reshape(1, 1, -1, N), b2)
     return y
 
 
