@@ -81,6 +81,7 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target
   pm.addPass(createSetExpPolicyPass(exponentials));
   pm.addPass(createSetAssociationPass());
   pm.addPass(createTegulaDecomposePass());
+  pm.addPass(createComputeBeforeBroadcastPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // Parts of structured ops may be invariant where the whole is not.

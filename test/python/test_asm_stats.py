@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ("\tvmovss\t(%rsi), %xmm1\n\tvfmadd231ss\t(%rsi,%rax), %xmm1, %xmm2", "1 0 0"),
         ("\tvmovups\t%zmm1, 64(%rsp)\n\tvmovaps\t(%rsp), %ymm2\n\tmovq\t8(%rsp), %rdi", "0 2 0"),
         ("\tcallq\texpf@PLT", "0 0 1"),
+        ("\tvmovups\t%zmm1, 64(%rbp)\n\tvmovups\t4096(%rbp,%rax,4), %zmm2", "0 0 0"),
     ],
 )
 def test_counts(tmp_path: Path, inner: str, counts: str) -> None:
@@ -55,9 +57,24 @@ def test_counts(tmp_path: Path, inner: str, counts: str) -> None:
     assert result.returncode == (0 if counts == "0 0 0" else 1)
 
 
-@pytest.mark.parametrize("target", ["x86-64-v4"])
-def test_products(target: str) -> None:
-    """What holds today; `utils/accept.py language --only run.asm-stats` is about all operators."""
-    result = run("--target", target, "--match", "matmul f(32|16|64) (plain|relu)|matmul bf16 (plain|relu)")
+def test_frame_pointer(tmp_path: Path) -> None:
+    """%rbp is the stack only where the function says so."""
+    file = tmp_path / "a.s"
+    text = OUTER.replace("{inner}", "\tvmovups\t%zmm1, -64(%rbp)")
+    file.write_text(text.replace("f:\n", "f:\n\tpushq\t%rbp\n\tmovq\t%rsp, %rbp\n"))
+    assert run("--file", file).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "target, match, count",
+    [
+        ("x86-64-v4", "f32|bf16", 22),
+        ("x86-64-v4", "norm f", 6),
+        ("x86-64-v3", "norm (f32|f64)|matmul f32|attention bf16 d64", 11),
+    ],
+)
+def test_operators(target: str, match: str, count: int) -> None:
+    """A part of what `utils/accept.py language --only run.asm-stats` looks at."""
+    result = run("--target", target, "--match", match)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count("matmul") == 8
+    assert len(re.findall("^(?:attention|matmul|layer_norm|rms_norm) ", result.stdout, re.M)) == count

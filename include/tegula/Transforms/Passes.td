@@ -132,6 +132,25 @@ def SetAssociationPass : Pass<"tegula-set-association"> {
   }];
 }
 
+def ComputeBeforeBroadcastPass : Pass<"tegula-compute-before-broadcast"> {
+  let summary = "moves elementwise ops ahead of the broadcasts that they read";
+  let description = [{
+    An elementwise op whose tiles are all broadcasts of one form, or splats,
+    computes the same number many times. It is done on what is broadcast. So
+    what belongs to rows (a mean, a root of a variance) is arithmetic on a tile
+    of rows, which fills vectors, and not on a tile with an axis of length 1.
+
+    ```
+    %s = broadcast %sum dims [0] : 8 -> 8x1 ; %m = divf %s, splat ; broadcast %m : 8x1 -> 8x64
+    ->
+    %m = divf %sum, splat ; broadcast %m dims [0] : 8 -> 8x64
+    ```
+
+    **Requires** nothing. **Guarantees** the same results. **Fails when** nothing.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def SetExpPolicyPass : Pass<"tegula-set-exp-policy"> {
   let summary = "decides which unit computes exponentials";
   let description = [{

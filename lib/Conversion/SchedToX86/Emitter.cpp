@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -187,6 +188,74 @@ Value Emitter::combineLanes(Combine kind, Value vector) {
     vector = combine(kind, vector, shuffle(vector, vector, turned));
   }
   return vector::ExtractOp::create(builder, loc, vector, 0);
+}
+
+namespace {
+
+/// A vector cut into equal segments, each with partial results of one row.
+struct Segments {
+  Value vector;
+  SmallVector<int64_t> rows;
+};
+
+} // namespace
+
+/// Two by two, halves of the segments of one vector and of the other are combined
+/// into one vector, until one is left; then the rest of each segment within it.
+Value Emitter::combineRows(Combine kind, ValueRange vectors) {
+  auto type = cast<VectorType>(vectors.front().getType());
+  int64_t lanes = type.getDimSize(0), count = vectors.size();
+  SmallVector<Segments> parts;
+  for (auto [row, vector] : llvm::enumerate(vectors))
+    parts.push_back({vector, {static_cast<int64_t>(row)}});
+  while (!llvm::isPowerOf2_64(parts.size()))
+    parts.push_back(parts.front()); // its result is not looked at
+  assert(static_cast<int64_t>(parts.size()) <= lanes && "more rows than lanes");
+
+  int64_t segment = lanes;
+  for (; parts.size() > 1; segment /= 2) {
+    // Pieces of whole 16 bytes move freely; smaller ones stay within their 16 bytes,
+    // where that takes one instruction.
+    bool whole = segment / 2 * type.getElementTypeBitWidth() >= 128;
+    SmallVector<Segments> next;
+    for (size_t i = 0; i < parts.size(); i += 2) {
+      Segments &a = parts[i], &b = parts[i + 1], both;
+      SmallVector<int64_t> low, high;
+      auto take = [&](const Segments &from, int64_t base, int64_t number) {
+        for (int64_t lane = 0; lane < segment / 2; ++lane) {
+          low.push_back(base + number * segment + lane);
+          high.push_back(base + number * segment + segment / 2 + lane);
+        }
+        both.rows.push_back(from.rows[number]);
+      };
+      int64_t segments = a.rows.size();
+      for (int64_t number = 0; number < segments; ++number) {
+        take(a, 0, number);
+        if (!whole)
+          take(b, lanes, number);
+      }
+      for (int64_t number = 0; whole && number < segments; ++number)
+        take(b, lanes, number);
+      both.vector = combine(kind, shuffle(a.vector, b.vector, low),
+                            shuffle(a.vector, b.vector, high));
+      next.push_back(std::move(both));
+    }
+    parts = std::move(next);
+  }
+
+  auto [vector, rows] = parts.front();
+  for (; segment > 1; segment /= 2) {
+    SmallVector<int64_t> turned;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      turned.push_back(lane ^ (segment / 2));
+    vector = combine(kind, vector, shuffle(vector, vector, turned));
+  }
+  int64_t pitch = lanes / rows.size();
+  SmallVector<int64_t> picks(count);
+  for (auto [number, row] : llvm::enumerate(rows))
+    if (row < count)
+      picks[row] = number * pitch;
+  return shuffle(vector, vector, picks);
 }
 
 Value Emitter::splat(Value scalar, int64_t lanes) {

@@ -85,6 +85,8 @@ public:
   mlir::Value combine(Combine kind, mlir::Value a, mlir::Value b);
   /// All lanes combined into one, by halving.
   mlir::Value combineLanes(Combine kind, mlir::Value vector);
+  /// All lanes of each vector combined: lane i of the result is vector i's.
+  mlir::Value combineRows(Combine kind, mlir::ValueRange vectors);
   mlir::Value splat(mlir::Value scalar, int64_t lanes);
   /// Loads `lanes` elements; 16-bit floats arrive as registers hold them.
   mlir::Value load(mlir::Value memref, mlir::ValueRange at, int64_t lanes);

@@ -6,17 +6,23 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   for rows (all axes but the last)          for rows without the reduced axis
+//   for a few rows at a time                  for rows without the reduced axis
 //     per-row values                            for strips of the last axis
-//     for strips of a few vectors      or         for the reduced axis
-//       body, one vector at a time                  body
+//     for strips of the last axis      or         for the reduced axis
+//       body, one vector of one row at a time       body
 //       one partial result per vector               one partial result per vector
-//     partial results into one                    store them
+//     partial results of the rows into one        store them
+//       vector, a lane for each; store it
 //
 // The body is evaluated on demand, from what is yielded backwards: a value is
 // asked for at one vector of one strip, under a map that says which axes of the
 // domain its own axes follow. What does not follow the last axis is computed
-// once per row.
+// once per row, and what does not follow the rows once for all of them.
+//
+// A block is rows x vectors. Sums need a few in flight to hide the latency of an
+// addition, and rows serve that as well as neighbours in a row do; beyond that,
+// and where an element costs much, wide blocks only take registers and code: the
+// processor overlaps the trips of a loop on its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,13 +63,18 @@ private:
     ReduceOp reduce;
   };
 
-  void emitRow(ValueRange row);
+  /// What is evaluated in one trip.
+  struct Block {
+    int64_t rows, vectors;
+  };
+
+  Block chooseBlock();
+  void emitRows(ArrayRef<x86::Values> rows);
   void emitColumns(ValueRange outer);
-  x86::Values emitStrip(ValueRange row, Value first, int64_t vectors, int64_t lastValid,
-                        ValueRange partials, bool perLane);
+  void emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors, int64_t lastValid,
+                 x86::Values &partials);
   x86::Values initialPartials(int64_t count);
-  void finishRow(ValueRange row, ValueRange partials, int64_t perReduction);
-  int64_t chooseVectors(int64_t count) const;
+  void finishRows(ArrayRef<x86::Values> rows, ValueRange partials, int64_t perRow);
   Type accumulatorType(ReduceOp reduce);
   Value finishResult(ReduceOp reduce, Value value);
 
@@ -74,17 +85,52 @@ private:
   x86::MapBody body;
   SmallVector<Output> reductions, stores;
   int64_t axis = -1, rank, extent;
+  Block block;
 };
 
 } // namespace
 
-/// Vectors per trip: the target's number, or fewer where that divides the axis.
-int64_t MapNest::chooseVectors(int64_t count) const {
-  int64_t most = std::min(context.target.getStripVectors(), count);
+/// The most vectors up to `most` that divide the axis, or `most` where that is far
+/// fewer.
+static int64_t chooseVectors(int64_t count, int64_t most) {
+  most = std::min(most, count);
   for (int64_t vectors = most; vectors > 1 && 2 * vectors >= most; --vectors)
     if (count % vectors == 0)
       return vectors;
-  return most;
+  return std::max<int64_t>(most, 1);
+}
+
+/// Rows and vectors of a block, so that what stays in registers all along a strip
+/// (partial results, per-row values) leaves room for what is computed.
+MapNest::Block MapNest::chooseBlock() {
+  x86::MapBody::Cost cost = body.getCost();
+  const TargetInfo &target = context.target;
+  int64_t count = llvm::divideCeil(extent, body.getLanes());
+  bool along = axis >= 0 && axis == rank - 1, down = axis >= 0 && !along;
+  int64_t partials = reductions.size();
+
+  // Enough sums to hide the latency of one, and else a few dozen instructions. Long
+  // bodies have many constants, of which some should stay in registers as well.
+  constexpr int64_t inFlight = 4, instructions = 32;
+  int64_t registers = target.getNumRegisters();
+  int64_t workspace = 5 + std::min(cost.instructions / 2, registers / 2);
+  int64_t wanted = std::clamp<int64_t>(instructions / std::max<int64_t>(cost.instructions, 1), 1,
+                                       target.getStripVectors());
+  int64_t rows = 1;
+  if (rank >= 2 && !down && (along || cost.sharesRows)) {
+    rows = along ? inFlight : wanted;
+    auto fits = [&] {
+      return rows * (partials + cost.rowValues) + workspace <= registers;
+    };
+    while (rows > 1 && (rows > domain[rank - 2] || !fits()))
+      rows /= 2;
+  }
+  // A long body hides the latency of the one addition in it.
+  int64_t sums = cost.instructions >= 12 ? 1 : inFlight;
+  int64_t vectors = axis >= 0 ? std::max(wanted, sums) / rows : wanted / rows;
+  while (vectors > 1 && rows * (vectors * partials + cost.rowValues) + workspace > registers)
+    vectors /= 2;
+  return {rows, chooseVectors(count, std::max<int64_t>(vectors, 1))};
 }
 
 Type MapNest::accumulatorType(ReduceOp reduce) {
@@ -107,73 +153,84 @@ Value MapNest::finishResult(ReduceOp reduce, Value value) {
   return emit.toStorage(value);
 }
 
-/// Evaluates `vectors` vectors from `first` on, stores what has the domain's
-/// shape, and returns `partials` with the reduced tiles combined in: one partial
-/// result per vector and reduction. `lastValid`: lanes of the last vector that lie
-/// on the axis; the others are kept out of partial results unless `perLane`.
-x86::Values MapNest::emitStrip(ValueRange row, Value first, int64_t vectors, int64_t lastValid,
-                               ValueRange partials, bool perLane) {
-  int64_t lanes = body.getLanes();
-  int64_t perReduction = reductions.empty() ? 0 : partials.size() / reductions.size();
-  x86::Values next(partials);
-  SmallVector<x86::Values> results(stores.size());
+/// Evaluates `vectors` vectors from `first` on in each row, stores what has the
+/// domain's shape, and combines the reduced tiles into `partials`: for each reduction
+/// and row, one per vector. `lastValid`: lanes of the last vector that lie on the
+/// axis; the others are kept out of partial results.
+void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors,
+                        int64_t lastValid, x86::Values &partials) {
+  int64_t lanes = body.getLanes(), count = rows.size();
+  int64_t perRow = reductions.empty() ? 0 : partials.size() / reductions.size() / count;
   for (int64_t v = 0; v < vectors; ++v) {
-    body.enterVector(row, emit.add(first, v * lanes));
-    for (auto [i, output] : llvm::enumerate(stores))
-      results[i].push_back(emit.toStorage(body.get(output.value)));
-    for (auto [i, output] : llvm::enumerate(reductions)) {
-      Value x = body.get(output.reduce.getX());
-      Combine kind = output.reduce.getKind();
-      if (v == vectors - 1 && lastValid < lanes && !perLane)
-        x = arith::SelectOp::create(emit.builder, emit.loc, emit.prefixMask(lastValid, lanes), x,
-                                    emit.neutral(kind, x.getType()));
-      Value &partial = next[i * perReduction + v % perReduction];
-      partial = emit.combine(kind, partial, x);
+    Value position = emit.add(first, v * lanes);
+    body.enterVector(position);
+    for (int64_t r = 0; r < count; ++r) {
+      // Everything is read before anything is written: buffers may be the same.
+      x86::Values stored, reduced;
+      for (Output &output : stores)
+        stored.push_back(emit.toStorage(body.get(output.value, r)));
+      for (Output &output : reductions)
+        reduced.push_back(body.get(output.reduce.getX(), r));
+      for (auto [output, value] : llvm::zip(stores, stored)) {
+        x86::Values at(rows[r]);
+        at.push_back(position);
+        emit.store(value, output.memref, at);
+      }
+      for (auto [i, output] : llvm::enumerate(reductions)) {
+        Value x = reduced[i];
+        Combine kind = output.reduce.getKind();
+        if (v == vectors - 1 && lastValid < lanes)
+          x = arith::SelectOp::create(emit.builder, emit.loc, emit.prefixMask(lastValid, lanes), x,
+                                      emit.neutral(kind, x.getType()));
+        Value &partial = partials[(i * count + r) * perRow + v % perRow];
+        partial = emit.combine(kind, partial, x);
+      }
     }
   }
-  for (auto [i, output] : llvm::enumerate(stores))
-    for (int64_t v = 0; v < vectors; ++v) {
-      x86::Values position(row);
-      position.push_back(emit.add(first, v * lanes));
-      emit.store(results[i][v], output.memref, position);
-    }
-  return next;
 }
 
-/// The last axis, for one position of the others.
-void MapNest::emitRow(ValueRange row) {
+/// The last axis, for a few positions of the others.
+void MapNest::emitRows(ArrayRef<x86::Values> rows) {
   int64_t lanes = body.getLanes(), count = llvm::divideCeil(extent, lanes);
-  int64_t vectors = chooseVectors(count);
-  int64_t lastValid = extent - (count - 1) * lanes;
+  int64_t vectors = block.vectors;
+  // Lanes beyond the axis only matter to reductions; buffers hold whole vectors.
+  int64_t lastValid = reductions.empty() ? lanes : extent - (count - 1) * lanes;
   // The strip with the partial vector, and a shorter one, stand behind the loop.
   int64_t looped = count / vectors;
   if (looped * vectors == count && lastValid < lanes)
     --looped;
-  x86::Values partials = initialPartials(vectors);
-  body.enterRow();
+  x86::Values partials = initialPartials(rows.size() * vectors);
+  body.enterRows(rows);
   partials = emit.loop(emit.index(0), emit.index(looped * vectors * lanes), vectors * lanes,
                        partials, [&](Value first, ValueRange carried) {
-                         return emitStrip(row, first, vectors, lanes, carried,
-                                          /*perLane=*/false);
+                         x86::Values next(carried);
+                         emitStrip(rows, first, vectors, lanes, next);
+                         return next;
                        });
   if (int64_t done = looped * vectors; done < count)
-    partials = emitStrip(row, emit.index(done * lanes), count - done, lastValid, partials,
-                         /*perLane=*/false);
-  finishRow(row, partials, vectors);
+    emitStrip(rows, emit.index(done * lanes), count - done, lastValid, partials);
+  finishRows(rows, partials, vectors);
 }
 
-void MapNest::finishRow(ValueRange row, ValueRange partials, int64_t perReduction) {
+/// Partial results of each row into one; those of several rows become the lanes of
+/// one vector, so that nothing is computed or stored one by one.
+void MapNest::finishRows(ArrayRef<x86::Values> rows, ValueRange partials, int64_t perRow) {
   for (auto [i, output] : llvm::enumerate(reductions)) {
-    x86::Values parts(partials.slice(i * perReduction, perReduction));
     Combine kind = output.reduce.getKind();
-    for (; parts.size() > 1; parts.resize(llvm::divideCeil(parts.size(), 2)))
-      for (size_t half = llvm::divideCeil(parts.size(), 2), j = half; j < parts.size(); ++j)
-        parts[j - half] = emit.combine(kind, parts[j - half], parts[j]);
-    Value result = finishResult(output.reduce, emit.combineLanes(kind, parts.front()));
-    x86::Values position(row);
+    x86::Values results;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      x86::Values parts(partials.slice((i * rows.size() + r) * perRow, perRow));
+      for (; parts.size() > 1; parts.resize(llvm::divideCeil(parts.size(), 2)))
+        for (size_t half = llvm::divideCeil(parts.size(), 2), j = half; j < parts.size(); ++j)
+          parts[j - half] = emit.combine(kind, parts[j - half], parts[j]);
+      results.push_back(parts.front());
+    }
+    Value result =
+        rows.size() == 1 ? emit.combineLanes(kind, results.front()) : emit.combineRows(kind, results);
+    x86::Values position(rows.front());
     if (position.empty())
       position.push_back(emit.index(0));
-    emit.store(result, output.memref, position);
+    emit.store(finishResult(output.reduce, result), output.memref, position);
   }
 }
 
@@ -181,16 +238,15 @@ void MapNest::finishRow(ValueRange row, ValueRange partials, int64_t perReductio
 /// columns at a time, down the reduced axis.
 void MapNest::emitColumns(ValueRange outer) {
   int64_t lanes = body.getLanes(), count = llvm::divideCeil(extent, lanes);
-  int64_t vectors = chooseVectors(count);
   auto emitStripOfColumns = [&](Value first, int64_t vectors) {
     x86::Values partials = initialPartials(vectors);
-    body.enterRow();
     partials = emit.loop(emit.index(0), emit.index(domain[axis]), 1, partials,
                          [&](Value down, ValueRange carried) {
-                           x86::Values row(outer);
+                           x86::Values row(outer), next(carried);
                            row.insert(row.begin() + axis, down);
-                           body.enterRow();
-                           return emitStrip(row, first, vectors, lanes, carried, /*perLane=*/true);
+                           body.enterRows(row);
+                           emitStrip(row, first, vectors, lanes, next);
+                           return next;
                          });
     for (auto [i, output] : llvm::enumerate(reductions))
       for (int64_t v = 0; v < vectors; ++v) {
@@ -199,9 +255,9 @@ void MapNest::emitColumns(ValueRange outer) {
         emit.store(finishResult(output.reduce, partials[i * vectors + v]), output.memref, position);
       }
   };
-  int64_t looped = count / vectors * vectors;
-  emit.loop(emit.index(0), emit.index(looped * lanes), vectors * lanes,
-            [&](Value first) { emitStripOfColumns(first, vectors); });
+  int64_t looped = count / block.vectors * block.vectors;
+  emit.loop(emit.index(0), emit.index(looped * lanes), block.vectors * lanes,
+            [&](Value first) { emitStripOfColumns(first, block.vectors); });
   if (looped < count)
     emitStripOfColumns(emit.index(looped * lanes), count - looped);
 }
@@ -209,15 +265,31 @@ void MapNest::emitColumns(ValueRange outer) {
 LogicalResult MapNest::run() {
   if (failed(body.prepare()))
     return failure();
+  block = chooseBlock();
   SmallVector<int64_t> outer(domain.drop_back(rank > 0));
-  bool vertical = axis >= 0 && axis != rank - 1;
-  if (vertical)
+  if (axis >= 0 && axis != rank - 1) {
     outer.erase(outer.begin() + axis);
+    emit.nest(outer, [&](ValueRange position) { emitColumns(position); });
+    return success();
+  }
+  if (outer.empty()) {
+    emitRows(x86::Values{});
+    return success();
+  }
+  int64_t extent = outer.pop_back_val(), looped = extent / block.rows * block.rows;
   emit.nest(outer, [&](ValueRange position) {
-    if (vertical)
-      emitColumns(position);
-    else
-      emitRow(position);
+    auto emitGroup = [&](Value first, int64_t count) {
+      SmallVector<x86::Values> rows;
+      for (int64_t r = 0; r < count; ++r) {
+        rows.emplace_back(position);
+        rows.back().push_back(emit.add(first, r));
+      }
+      emitRows(rows);
+    };
+    emit.loop(emit.index(0), emit.index(looped), block.rows,
+              [&](Value first) { emitGroup(first, block.rows); });
+    if (looped < extent)
+      emitGroup(emit.index(looped), extent - looped);
   });
   return success();
 }

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -74,6 +75,12 @@ LogicalResult MapBody::prepare() {
   }
   if (!lanes)
     lanes = context.target.getRowMultiple();
+  // A short axis takes short vectors: what few rows have stored together is then
+  // loaded as it was stored.
+  if (rank > 0) {
+    int64_t enough = llvm::PowerOf2Ceil(op.getDomain().back());
+    lanes = std::min(lanes, std::max<int64_t>(enough, 4));
+  }
   mapPoint = emit.builder.saveInsertionPoint();
   return success();
 }
@@ -96,15 +103,17 @@ VectorType MapBody::getVectorType(Type elem) {
   return emit.vectorOf(elem.isInteger(1) ? elem : context.target.getRegisterType(elem), lanes);
 }
 
-void MapBody::enterRow() {
+void MapBody::enterRows(ArrayRef<Values> newRows) {
+  rows.assign(newRows.begin(), newRows.end());
   rowPoint = emit.builder.saveInsertionPoint();
-  rowValues.clear();
+  commonRowValues.clear();
+  rowValues.assign(rows.size(), {});
 }
 
-void MapBody::enterVector(ValueRange newRow, Value newPosition) {
-  row = Values(newRow);
+void MapBody::enterVector(Value newPosition) {
   position = newPosition;
-  vectorValues.clear();
+  commonVectorValues.clear();
+  vectorValues.assign(rows.size(), {});
 }
 
 MapBody::AxisMap MapBody::identity() const {
@@ -114,7 +123,10 @@ MapBody::AxisMap MapBody::identity() const {
   return map;
 }
 
-Value MapBody::get(Value tile) { return evaluate(tile, identity()); }
+Value MapBody::get(Value tile, size_t newRow) {
+  row = newRow;
+  return evaluate(tile, identity());
+}
 
 /// The axis map of a broadcast's operand, given its result's.
 MapBody::AxisMap MapBody::through(BroadcastOp broadcast, const AxisMap &map) const {
@@ -124,27 +136,79 @@ MapBody::AxisMap MapBody::through(BroadcastOp broadcast, const AxisMap &map) con
   return inner;
 }
 
-/// True if the tile's elements under `map` differ along the domain's last axis.
-bool MapBody::followsLast(Value tile, const AxisMap &map) {
-  auto [entry, isNew] = follows.try_emplace({tile.getAsOpaquePointer(), map}, false);
+/// True if the tile's elements under `map` differ along an axis of the domain.
+bool MapBody::follows(Value tile, const AxisMap &map, int64_t axis) {
+  std::pair<Key, int64_t> key{{tile.getAsOpaquePointer(), map}, axis};
+  auto [entry, isNew] = followed.try_emplace(key, false);
   if (!isNew)
     return entry->second;
   Operation *def = tile.getDefiningOp();
   bool result = false;
   if (!def || globals.contains(def) || isa<IotaOp>(def))
-    result = !map.empty() && map.back() == rank - 1;
+    result = llvm::is_contained(map, axis);
   else if (auto broadcast = dyn_cast<BroadcastOp>(def))
-    result = followsLast(broadcast.getX(), through(broadcast, map));
+    result = follows(broadcast.getX(), through(broadcast, map), axis);
   else if (!isa<tensor::SplatOp, arith::ConstantOp>(def))
     result = llvm::any_of(def->getOperands(), [&](Value operand) {
-      return isa<RankedTensorType>(operand.getType()) && followsLast(operand, map);
+      return isa<RankedTensorType>(operand.getType()) && follows(operand, map, axis);
     });
-  return follows[{tile.getAsOpaquePointer(), map}] = result;
+  return followed[key] = result;
+}
+
+/// Instructions of an elementwise op on one vector, more or less.
+static int64_t instructionsOf(Operation *tileOp) {
+  Type elem = elementOf(tileOp->getResult(0));
+  int64_t rounding = isNarrowFloat(elem) ? 8 : 0;
+  if (isa<Exp2Op>(tileOp))
+    return 16 + rounding;
+  if (isa<math::MathDialect>(tileOp->getDialect()) &&
+      !isa<math::AbsFOp, math::CopySignOp, math::FmaOp, math::SqrtOp, math::FloorOp,
+           math::CeilOp>(tileOp))
+    return isa<math::RsqrtOp>(tileOp) ? 2 : 28 + rounding;
+  if (isa<arith::MaximumFOp, arith::MinimumFOp>(tileOp))
+    return 3;
+  return 1 + rounding;
+}
+
+void MapBody::addCost(Value tile, const AxisMap &map, Cost &cost, std::set<Key> &seen) {
+  if (!seen.insert({tile.getAsOpaquePointer(), map}).second)
+    return;
+  bool alongLast = followsLast(tile, map), perRow = rank >= 2 && followsRow(tile, map);
+  Operation *def = tile.getDefiningOp();
+  if (auto broadcast = dyn_cast_or_null<BroadcastOp>(def))
+    return addCost(broadcast.getX(), through(broadcast, map), cost, seen);
+  if (!alongLast) {
+    cost.rowValues += perRow;
+    return;
+  }
+  cost.sharesRows |= !perRow;
+  bool reads = !def || globals.contains(def);
+  if (reads || isa<IotaOp>(def)) {
+    cost.instructions += reads ? 1 : 2;
+    return;
+  }
+  cost.instructions += instructionsOf(def);
+  for (Value operand : def->getOperands())
+    if (isa<RankedTensorType>(operand.getType()))
+      addCost(operand, map, cost, seen);
+}
+
+MapBody::Cost MapBody::getCost() {
+  Cost cost;
+  std::set<Key> seen;
+  for (Value value : op.getYield().getValues()) {
+    auto reduce = value.getDefiningOp<ReduceOp>();
+    addCost(reduce ? reduce.getX() : value, identity(), cost, seen);
+    ++cost.instructions; // a store, or the combination with a partial result
+  }
+  return cost;
 }
 
 Value MapBody::evaluate(Value tile, const AxisMap &map) {
   bool perVector = followsLast(tile, map);
-  auto &known = perVector ? vectorValues : rowValues;
+  bool common = rows.size() == 1 || !followsRow(tile, map);
+  KnownValues &known = perVector ? (common ? commonVectorValues : vectorValues[row])
+                                 : (common ? commonRowValues : rowValues[row]);
   Key key{tile.getAsOpaquePointer(), map};
   if (auto found = known.find(key); found != known.end())
     return found->second;
@@ -202,7 +266,7 @@ Value MapBody::loadTile(Value memref, RankedTensorType type, const AxisMap &map)
   bool vector = false;
   for (int64_t axis : map) {
     vector = axis == rank - 1;
-    at.push_back(axis < 0 ? emit.index(0) : vector ? position : row[axis]);
+    at.push_back(axis < 0 ? emit.index(0) : vector ? position : rows[row][axis]);
   }
   if (at.empty()) // a tile of rank 0 is a row of one
     at.push_back(emit.index(0));
@@ -235,7 +299,7 @@ Value MapBody::computeIota(IotaOp iota, const AxisMap &map) {
   int64_t axis = map.front();
   Value first = scalar(iota.getStart());
   if (axis >= 0)
-    first = emit.add(first, axis == rank - 1 ? position : row[axis]);
+    first = emit.add(first, axis == rank - 1 ? position : rows[row][axis]);
   Value start = arith::IndexCastOp::create(emit.builder, emit.loc, elem, first);
   Value result = emit.splat(start, lanes);
   if (axis != rank - 1)

@@ -14,12 +14,14 @@
 #include "mlir/IR/IRMapping.h"
 
 #include <map>
+#include <set>
 
 namespace tegula::x86 {
 
-/// Evaluates tiles of a map at one vector of the domain's last axis. A tile of
-/// another shape than the domain is asked for under an axis map: for each of its
-/// axes the axis of the domain that it follows, or -1 where it stays at 0.
+/// Evaluates tiles of a map at one vector of the domain's last axis, in each of a
+/// few rows. A tile of another shape than the domain is asked for under an axis
+/// map: for each of its axes the axis of the domain that it follows, or -1 where
+/// it stays at 0. What no row changes is computed once for all of them.
 ///
 /// Between tiles, i1 is a vector of i1 and a 16-bit float a vector of f32.
 class MapBody {
@@ -36,17 +38,27 @@ public:
   /// The vector that stands for tiles of `elem`.
   mlir::VectorType getVectorType(mlir::Type elem);
 
-  /// From here on values belong to another position of the outer axes; what the
-  /// last axis does not change is written where the builder stands now.
-  void enterRow();
+  /// What the body costs, counted for one vector.
+  struct Cost {
+    int64_t instructions = 0;
+    int64_t rowValues = 0;  ///< vectors that a row needs all along the last axis
+    bool sharesRows = false; ///< reads along the last axis what no row changes
+  };
+  Cost getCost();
+
+  /// From here on values belong to these positions of the outer axes, which differ
+  /// in the last of them; what the last axis of the domain does not change is
+  /// written where the builder stands now.
+  void enterRows(llvm::ArrayRef<Values> rows);
   /// From here on `get` is about the vector at `position` of the last axis.
-  void enterVector(mlir::ValueRange row, mlir::Value position);
-  /// The vector of a tile of the domain's shape.
-  mlir::Value get(mlir::Value tile);
+  void enterVector(mlir::Value position);
+  /// The vector of a tile of the domain's shape, in one of the rows entered.
+  mlir::Value get(mlir::Value tile, size_t row);
 
 private:
   using AxisMap = std::vector<int64_t>;
   using Key = std::pair<void *, AxisMap>;
+  using KnownValues = std::map<Key, mlir::Value>;
 
   // What can be evaluated.
   mlir::LogicalResult verify(mlir::Value tile);
@@ -55,7 +67,10 @@ private:
   // Evaluation.
   AxisMap identity() const;
   AxisMap through(BroadcastOp broadcast, const AxisMap &map) const;
-  bool followsLast(mlir::Value tile, const AxisMap &map);
+  bool follows(mlir::Value tile, const AxisMap &map, int64_t axis);
+  bool followsLast(mlir::Value tile, const AxisMap &map) { return follows(tile, map, rank - 1); }
+  bool followsRow(mlir::Value tile, const AxisMap &map) { return follows(tile, map, rank - 2); }
+  void addCost(mlir::Value tile, const AxisMap &map, Cost &cost, std::set<Key> &seen);
   mlir::Value evaluate(mlir::Value tile, const AxisMap &map);
   mlir::Value compute(mlir::Value tile, const AxisMap &map);
   mlir::Value loadTile(mlir::Value memref, mlir::RankedTensorType type, const AxisMap &map);
@@ -76,10 +91,13 @@ private:
   llvm::DenseSet<mlir::Value> verified;
 
   mlir::OpBuilder::InsertPoint mapPoint, rowPoint;
-  Values row;
+  llvm::SmallVector<Values> rows;
+  size_t row = 0; ///< the one of `rows` that is evaluated
   mlir::Value position;
-  std::map<Key, mlir::Value> rowValues, vectorValues;
-  std::map<Key, bool> follows;
+  /// By whether they change along the last axis, and in the rows: of all rows, of each.
+  KnownValues commonRowValues, commonVectorValues;
+  llvm::SmallVector<KnownValues> rowValues, vectorValues;
+  std::map<std::pair<Key, int64_t>, bool> followed;
 };
 
 } // namespace tegula::x86

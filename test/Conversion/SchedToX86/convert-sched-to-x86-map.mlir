@@ -1,7 +1,7 @@
 // RUN: tegula-opt %s --sched-assign-arena --convert-sched-to-x86 --canonicalize --cse | FileCheck %s
 
-// Maps: strips of four vectors, per-row values outside them, one partial result
-// per vector of a strip.
+// Maps: blocks of a few rows, per-row values outside the strips, one partial result
+// per row.
 
 !x = memref<?xf32>
 !s = !sched.buf<8x250xf32, local>
@@ -9,24 +9,28 @@
 
 // CHECK: memref.global "private" constant @tile_constant : memref<2x16xf32>
 // CHECK-LABEL: sched.kernel @rows
-// CHECK: scf.for %[[ROW:.*]] = %c0 to %c8 step %c1
-// The row's number is loaded once.
+// CHECK: scf.for %[[ROW:.*]] = %c0 to %c8 step %c4
+// Each row's number is loaded once.
 // CHECK: %[[B:.*]] = memref.load %{{.*}}[%[[ROW]]] : memref<16xf32>
 // CHECK: %[[BB:.*]] = vector.broadcast %[[B]] : f32 to vector<16xf32>
-// CHECK: scf.for %{{.*}} = %c0 to %c192 step %c64 iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK-COUNT-3: memref.load
+// CHECK: scf.for %{{.*}} = %c0 to %c240 step %c16 iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
 // CHECK-NOT: memref.load
-// CHECK-COUNT-4: arith.subf %{{.*}}, %[[BB]] : vector<16xf32>
+// CHECK: arith.subf %{{.*}}, %[[BB]] : vector<16xf32>
+// A result is stored before the next row is begun: few are alive at a time.
+// CHECK-NEXT: vector.store
+// CHECK-COUNT-3: arith.subf
 // CHECK-NOT: arith.subf
 // CHECK: scf.yield
-// The last strip: ten lanes of its last vector count.
-// CHECK-COUNT-4: arith.subf
-// CHECK: arith.select
-// CHECK-COUNT-4: vector.store
-// The lanes are combined by turning them, never as scalars.
+// The last vector: ten of its lanes count.
+// CHECK-COUNT-4: arith.select
+// Four rows' sums become four lanes, by halves of both at a time.
+// CHECK-NOT: vector.extract
 // CHECK-NOT: vector.reduction
-// CHECK: vector.shuffle
-// CHECK: vector.extract %{{.*}}[0] : f32
-// CHECK: memref.store
+// CHECK: vector.shuffle %{{.*}} [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]
+// CHECK-COUNT-5: arith.addf
+// CHECK: %[[SUMS:.*]] = vector.shuffle %{{.*}} [0, 4, 8, 12]
+// CHECK: vector.store %[[SUMS]], %{{.*}}[%[[ROW]]] : memref<16xf32>, vector<4xf32>
 sched.kernel @rows(in %v: !x) target "x86-64-v4" {
   %c1 = arith.constant 1 : index
   tegula.grid (%g) to (%c1) step (1) {
@@ -38,6 +42,61 @@ sched.kernel @rows(in %v: !x) target "x86-64-v4" {
       %d = arith.subf %t, %mb : tensor<8x250xf32>
       %a = tegula.reduce add %d axis 1 : tensor<8x250xf32> -> tensor<8xf32>
       sched.yield %d, %a : tensor<8x250xf32>, tensor<8xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Six rows are four and two; a long body takes one vector of one row at a time,
+// and a row's sum is then formed by turning the lanes, never as scalars.
+!few = !sched.buf<6x64xf32, local>
+!rs = !sched.buf<6xf32, local>
+// CHECK-LABEL: sched.kernel @remainder
+// CHECK-COUNT-4: arith.maximumf %{{.*}} : vector<16xf32>
+// CHECK: vector.shuffle %{{.*}} : vector<16xf32>, vector<16xf32>
+// CHECK: vector.store %{{.*}} : memref<16xf32>, vector<4xf32>
+// CHECK: vector.store %{{.*}}[%c4] : memref<16xf32>, vector<2xf32>
+// CHECK: scf.for %{{.*}} = %c0 to %c6 step %c1
+// CHECK: scf.for %{{.*}} = %c0 to %c64 step %c16
+// CHECK: math.erf
+// CHECK-NOT: math.erf
+// CHECK: tegula.return
+sched.kernel @remainder(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %s = sched.alloc : !few
+    %o = sched.alloc : !rs
+    sched.map domain [6, 64] ins(%t = %s : !few) outs(%o : !rs) {
+      %a = tegula.reduce max %t axis 1 : tensor<6x64xf32> -> tensor<6xf32>
+      sched.yield %a : tensor<6xf32>
+    }
+    sched.map domain [6, 64] ins(%t = %s : !few) outs(%s : !few) {
+      %a = math.erf %t : tensor<6x64xf32>
+      sched.yield %a : tensor<6x64xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// What no row changes is loaded once for a few of them.
+!w = !sched.buf<64xf32, local>
+// CHECK-LABEL: sched.kernel @shared
+// CHECK: scf.for %{{.*}} = %c0 to %c8 step %c4
+// CHECK: scf.for %{{.*}} = %c0 to %c64 step %c16
+// CHECK-COUNT-1: vector.load %{{.*}} : memref<64xf32>
+// CHECK-NOT: vector.load %{{.*}} : memref<64xf32>
+// CHECK: tegula.return
+sched.kernel @shared(in %v: !x) target "x86-64-v4" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %s = sched.alloc : !sched.buf<8x64xf32, local>
+    %b = sched.alloc : !w
+    sched.map domain [8, 64] ins(%t = %s, %u = %b : !sched.buf<8x64xf32, local>, !w) outs(%s : !sched.buf<8x64xf32, local>) {
+      %ub = tegula.broadcast %u dims [1] : tensor<64xf32> -> tensor<8x64xf32>
+      %a = arith.mulf %t, %ub : tensor<8x64xf32>
+      sched.yield %a : tensor<8x64xf32>
     }
     tegula.yield
   }
