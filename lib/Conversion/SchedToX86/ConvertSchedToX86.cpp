@@ -97,7 +97,13 @@ static LogicalResult lower(x86::Context &context, Operation *op) {
   OpBuilder builder(op);
   x86::Emitter emit(builder, op->getLoc(), context.target);
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](CopyOp op) { return lowerCopy(context, emit, op); })
+      .Case([&](CopyOp op) -> LogicalResult {
+        if (!canReadInPlace(context, op))
+          return lowerCopy(context, emit, op);
+        Value place = readInPlace(context, emit, op);
+        context.arena.redirect(op.getDest(), place);
+        return success();
+      })
       .Case([&](sched::StoreOp op) { return lowerStore(context, emit, op); })
       .Case([&](sched::GatherOp op) { return lowerGather(context, emit, op); })
       .Case([&](sched::ScatterOp op) { return lowerScatter(context, emit, op); })

@@ -110,9 +110,22 @@ public:
 
   void emitCopy();
   void emitStore();
+  /// A place that holds the tile: the view, or the storage after the copy.
+  Value emitCopyUnlessWhole();
+  /// A place to write the tile to, the view or the storage, and when it is the view
+  /// (null: always).
+  std::pair<Value, Value> chooseDestination();
+  /// What is left to do for a tile in the storage.
+  void emitStoreUnlessWhole();
 
 private:
   void findUnitAxis(MemRefType type);
+  void copy(bool whole);
+  void copyPart();
+  void store(bool whole);
+  Value placeInView();
+  Value placeInStorage();
+  Value choosePlace(function_ref<void()> otherwise);
   bool masksAllowed() const {
     return elem.getIntOrFloatBitWidth() >= 32 || context.target.hasNarrowMasks();
   }
@@ -437,32 +450,34 @@ void TileTransfer::copySquare(const UnitView &from, ValueRange outer, Value firs
   }
 }
 
-void TileTransfer::emitCopy() {
+void TileTransfer::copy(bool whole) {
   bool rows = unitAxis == layout.laneAxis && unitAxis >= 0;
-  auto copy = [&](bool whole) {
-    // Without masks for narrow elements a row's tail goes one by one.
-    bool tail = unitAxis >= 0 && shape[unitAxis] % lanes != 0;
-    if (unitAxis < 0 || ((!whole || tail) && !masksAllowed())) {
-      x86::Values zero(shape.size(), emit.index(0)), extents;
-      for (int64_t extent : shape)
-        extents.push_back(emit.index(extent));
-      copyElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
-    } else if (rows && layout.group == 2) {
-      copyPairedRows(whole);
-    } else if (rows) {
-      copyRows(whole);
-    } else {
-      copySquares(whole);
-    }
-    clearBeyond();
-    clearOddPartners();
-  };
+  // Without masks for narrow elements a row's tail goes one by one.
+  bool tail = unitAxis >= 0 && shape[unitAxis] % lanes != 0;
+  if (unitAxis < 0 || ((!whole || tail) && !masksAllowed())) {
+    x86::Values zero(shape.size(), emit.index(0)), extents;
+    for (int64_t extent : shape)
+      extents.push_back(emit.index(extent));
+    copyElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
+  } else if (rows && layout.group == 2) {
+    copyPairedRows(whole);
+  } else if (rows) {
+    copyRows(whole);
+  } else {
+    copySquares(whole);
+  }
+  clearBeyond();
+  clearOddPartners();
+}
+
+void TileTransfer::copyPart() {
+  fill();
+  copy(/*whole=*/false);
+}
+
+void TileTransfer::emitCopy() {
   bounds.choose(
-      emit, [&] { copy(/*whole=*/true); },
-      [&] {
-        fill();
-        copy(/*whole=*/false);
-      });
+      emit, [&] { copy(/*whole=*/true); }, [&] { copyPart(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -505,19 +520,77 @@ void TileTransfer::storeRows(bool whole) {
   });
 }
 
-void TileTransfer::emitStore() {
+void TileTransfer::store(bool whole) {
   bool tail = unitAxis >= 0 && shape[unitAxis] % lanes != 0;
-  auto store = [&](bool whole) {
-    bool rows = unitAxis >= 0 && unitAxis == layout.laneAxis && layout.group == 1;
-    if (rows && ((whole && !tail) || masksAllowed()))
-      return storeRows(whole);
-    x86::Values zero(shape.size(), emit.index(0)), extents;
-    for (int64_t extent : shape)
-      extents.push_back(emit.index(extent));
-    storeElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
-  };
+  bool rows = unitAxis >= 0 && unitAxis == layout.laneAxis && layout.group == 1;
+  if (rows && ((whole && !tail) || masksAllowed()))
+    return storeRows(whole);
+  x86::Values zero(shape.size(), emit.index(0)), extents;
+  for (int64_t extent : shape)
+    extents.push_back(emit.index(extent));
+  storeElements(whole ? zero : bounds.lo, whole ? extents : bounds.hi);
+}
+
+void TileTransfer::emitStore() {
   bounds.choose(
       emit, [&] { store(/*whole=*/true); }, [&] { store(/*whole=*/false); });
+}
+
+//===----------------------------------------------------------------------===//
+// In place
+//===----------------------------------------------------------------------===//
+
+/// `memref` from `offsets` on, in the tile's shape, with strides that are not known.
+static Value viewTile(x86::Emitter &emit, Value memref, ValueRange offsets,
+                      ArrayRef<int64_t> shape) {
+  OpBuilder &builder = emit.builder;
+  SmallVector<OpFoldResult> sizes, strides(shape.size(), builder.getIndexAttr(1));
+  for (int64_t extent : shape)
+    sizes.push_back(builder.getIndexAttr(extent));
+  Value tile = memref::SubViewOp::create(builder, emit.loc, memref, getAsOpFoldResult(offsets),
+                                         sizes, strides);
+  SmallVector<int64_t> unknown(shape.size(), ShapedType::kDynamic);
+  unknown.back() = 1;
+  auto layout = StridedLayoutAttr::get(builder.getContext(), ShapedType::kDynamic, unknown);
+  auto type = MemRefType::get(shape, cast<MemRefType>(memref.getType()).getElementType(), layout);
+  return builder.createOrFold<memref::CastOp>(emit.loc, type, tile);
+}
+
+Value TileTransfer::placeInView() { return viewTile(emit, view, at, shape); }
+
+Value TileTransfer::placeInStorage() {
+  return viewTile(emit, storage, x86::Values(shape.size(), emit.index(0)), shape);
+}
+
+/// The tile in its view, or in the storage after what there is to do `otherwise`.
+Value TileTransfer::choosePlace(function_ref<void()> otherwise) {
+  if (!bounds.inside)
+    return placeInView();
+  auto choice = scf::IfOp::create(
+      emit.builder, emit.loc, bounds.inside,
+      [&](OpBuilder &, Location) {
+        Value place = placeInView();
+        scf::YieldOp::create(emit.builder, emit.loc, place);
+      },
+      [&](OpBuilder &, Location) {
+        otherwise();
+        Value place = placeInStorage();
+        scf::YieldOp::create(emit.builder, emit.loc, place);
+      });
+  return choice.getResult(0);
+}
+
+Value TileTransfer::emitCopyUnlessWhole() {
+  return choosePlace([&] { copyPart(); });
+}
+
+std::pair<Value, Value> TileTransfer::chooseDestination() {
+  return {choosePlace([] {}), bounds.inside};
+}
+
+void TileTransfer::emitStoreUnlessWhole() {
+  bounds.choose(
+      emit, [] {}, [&] { store(/*whole=*/false); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -548,9 +621,29 @@ LogicalResult x86::lowerCopy(Context &context, Emitter &emit, CopyOp op) {
   return success();
 }
 
+Value x86::readInPlace(Context &context, Emitter &emit, CopyOp op) {
+  return TileTransfer(context, emit, op.getSource(), op.getAt(), op.getUpto(), op.getDest(),
+                      op.getPad())
+      .emitCopyUnlessWhole();
+}
+
+static TileTransfer transferOf(x86::Context &context, x86::Emitter &emit, sched::StoreOp op) {
+  return TileTransfer(context, emit, op.getView(), op.getAt(), op.getUpto(), op.getSource(),
+                      /*pad=*/Value());
+}
+
+Value x86::writeInPlace(Context &context, Emitter &emit, sched::StoreOp op) {
+  auto [place, whole] = transferOf(context, emit, op).chooseDestination();
+  context.inPlace[op] = whole;
+  return place;
+}
+
 LogicalResult x86::lowerStore(Context &context, Emitter &emit, sched::StoreOp op) {
-  TileTransfer(context, emit, op.getView(), op.getAt(), op.getUpto(), op.getSource(),
-               /*pad=*/Value())
-      .emitStore();
+  TileTransfer transfer = transferOf(context, emit, op);
+  auto entry = context.inPlace.find(op);
+  if (entry == context.inPlace.end())
+    transfer.emitStore();
+  else if (entry->second)
+    transfer.emitStoreUnlessWhole();
   return success();
 }

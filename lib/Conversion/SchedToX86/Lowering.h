@@ -19,13 +19,25 @@ class Arena {
 public:
   /// Replaces the placed allocations of `grid`; fails on one without a place.
   mlir::LogicalResult place(GridOp grid, const TargetInfo &target);
-  /// The storage of a buffer.
-  mlir::Value get(mlir::Value buffer) const { return storage.lookup(buffer); }
+  /// Where a buffer's tile is: its storage, or where it has been redirected to.
+  mlir::Value get(mlir::Value buffer) const {
+    mlir::Value place = places.lookup(buffer);
+    return place ? place : storage.lookup(buffer);
+  }
   /// The storage of a buffer under another shape; null for a slice, whose rows do
   /// not follow each other.
   mlir::Value get(mlir::Value buffer, llvm::ArrayRef<int64_t> shape);
   /// Gives `buffer` a storage that is made elsewhere.
   void set(mlir::Value buffer, mlir::Value memref) { storage[buffer] = memref; }
+  /// From here on the tile of `buffer` is read from `memref`, which has its shape.
+  void redirect(mlir::Value buffer, mlir::Value memref) { places[buffer] = memref; }
+  /// `buffer` is written: its tile is in its storage again.
+  void restore(mlir::Value buffer) { places.erase(buffer); }
+  /// Whether the tile of `buffer` has been redirected, and is asked for here for the
+  /// first time since then: it comes from far away.
+  bool isFirstRead(mlir::Value buffer) {
+    return places.contains(buffer) && touched.insert(places.lookup(buffer)).second;
+  }
   /// Erases the allocations, which nothing uses any more.
   void finish();
 
@@ -34,7 +46,8 @@ private:
 
   mlir::Value arena;
   mlir::Operation *last = nullptr; ///< views are made behind this op
-  llvm::DenseMap<mlir::Value, mlir::Value> storage;
+  llvm::DenseMap<mlir::Value, mlir::Value> storage, places;
+  llvm::DenseSet<mlir::Value> touched;
   llvm::SmallVector<sched::AllocOp> allocs;
 };
 
@@ -45,7 +58,20 @@ struct Context {
   mlir::SymbolTable &symbols; ///< of the module, for constant tiles
   /// Constants that stand in memory already, by value and buffer type.
   llvm::DenseMap<std::pair<mlir::Attribute, mlir::Type>, mlir::memref::GlobalOp> constants{};
+  /// Stores whose tile a map has written in place, if the whole of it lies inside:
+  /// the condition, or null where that always holds.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> inPlace{};
 };
+
+/// Whether maps may read the tile of `op` in its view, where it is whole.
+bool canReadInPlace(Context &context, sched::CopyOp op);
+/// Writes what maps then read, instead of the copy's buffer.
+mlir::Value readInPlace(Context &context, Emitter &emit, sched::CopyOp op);
+/// The store of the tile that `map` yields as `number`, if the map may write it in
+/// the view, where it is whole; or null. What the store reads is known at the map.
+sched::StoreOp findStoreInPlace(Context &context, sched::MapOp map, unsigned number);
+/// What the map then writes, and notes that the store is done where that is the view.
+mlir::Value writeInPlace(Context &context, Emitter &emit, sched::StoreOp op);
 
 /// The elements of `value` in memory, laid out as the storage of `buf`; fails on a
 /// constant without data.

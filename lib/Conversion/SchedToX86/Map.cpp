@@ -44,14 +44,21 @@ class MapNest {
 public:
   MapNest(x86::Context &context, x86::Emitter &emit, MapOp op)
       : context(context), emit(emit), op(op), domain(op.getDomain()), body(context, emit, op) {
-    for (auto [value, out] : llvm::zip(op.getYield().getValues(), op.getOuts())) {
+    for (auto [i, value, out] : llvm::enumerate(op.getYield().getValues(), op.getOuts())) {
       auto reduce = value.getDefiningOp<ReduceOp>();
-      (reduce ? reductions : stores).push_back({value, context.arena.get(out), reduce});
+      context.arena.restore(out);
+      Value place = context.arena.get(out);
+      if (sched::StoreOp store = x86::findStoreInPlace(context, op, i))
+        place = x86::writeInPlace(context, emit, store), inOrder = true;
+      (reduce ? reductions : stores).push_back({value, place, reduce});
       if (reduce)
         axis = reduce.getAxis();
     }
     rank = domain.size();
     extent = rank == 0 ? 1 : domain.back();
+    for (Value in : op.getIns())
+      if (cast<BufType>(in.getType()).getShape() == domain)
+        inOrder |= context.arena.isFirstRead(in);
   }
 
   LogicalResult run();
@@ -66,15 +73,24 @@ private:
   /// What is evaluated in one trip.
   struct Block {
     int64_t rows, vectors;
+    /// Whether the rows are visited one after another all the same: memory that no
+    /// cache holds is best read in its order.
+    bool inOrder;
+    /// Whether the rows' results wait for each other. Rows are often a power of two
+    /// apart, and a load waits for a store before it to the same place in a page.
+    bool storesLast;
   };
 
   Block chooseBlock();
   void emitRows(ArrayRef<x86::Values> rows);
+  void emitRowsInOrder(ArrayRef<x86::Values> rows);
+  x86::Values emitStrips(ArrayRef<x86::Values> rows);
   void emitColumns(ValueRange outer);
   void emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors, int64_t lastValid,
                  x86::Values &partials);
   x86::Values initialPartials(int64_t count);
-  void finishRows(ArrayRef<x86::Values> rows, ValueRange partials, int64_t perRow);
+  x86::Values combinePartials(ValueRange partials);
+  void finishRows(ValueRange first, ValueRange results);
   Type accumulatorType(ReduceOp reduce);
   Value finishResult(ReduceOp reduce, Value value);
 
@@ -85,6 +101,7 @@ private:
   x86::MapBody body;
   SmallVector<Output> reductions, stores;
   int64_t axis = -1, rank, extent;
+  bool inOrder = false; ///< reads a tile in memory that no cache holds yet
   Block block;
 };
 
@@ -125,12 +142,16 @@ MapNest::Block MapNest::chooseBlock() {
     while (rows > 1 && (rows > domain[rank - 2] || !fits()))
       rows /= 2;
   }
+  bool rowByRow = inOrder && rows > 1;
+  int64_t together = rowByRow ? 1 : rows;
   // A long body hides the latency of the one addition in it.
   int64_t sums = cost.instructions >= 12 ? 1 : inFlight;
-  int64_t vectors = axis >= 0 ? std::max(wanted, sums) / rows : wanted / rows;
-  while (vectors > 1 && rows * (vectors * partials + cost.rowValues) + workspace > registers)
+  int64_t vectors = axis >= 0 ? std::max(wanted, sums) / together : wanted / together;
+  while (vectors > 1 && together * (vectors * partials + cost.rowValues) + workspace > registers)
     vectors /= 2;
-  return {rows, chooseVectors(count, std::max<int64_t>(vectors, 1))};
+  int64_t stored = stores.size();
+  bool storesLast = together * (partials + cost.rowValues + stored) + workspace <= registers;
+  return {rows, chooseVectors(count, std::max<int64_t>(vectors, 1)), rowByRow, storesLast};
 }
 
 Type MapNest::accumulatorType(ReduceOp reduce) {
@@ -161,6 +182,12 @@ void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors
                         int64_t lastValid, x86::Values &partials) {
   int64_t lanes = body.getLanes(), count = rows.size();
   int64_t perRow = reductions.empty() ? 0 : partials.size() / reductions.size() / count;
+  SmallVector<std::function<void()>> waiting;
+  auto storeWaiting = [&] {
+    for (auto &store : waiting)
+      store();
+    waiting.clear();
+  };
   for (int64_t v = 0; v < vectors; ++v) {
     Value position = emit.add(first, v * lanes);
     body.enterVector(position);
@@ -171,11 +198,14 @@ void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors
         stored.push_back(emit.toStorage(body.get(output.value, r)));
       for (Output &output : reductions)
         reduced.push_back(body.get(output.reduce.getX(), r));
-      for (auto [output, value] : llvm::zip(stores, stored)) {
-        x86::Values at(rows[r]);
-        at.push_back(position);
-        emit.store(value, output.memref, at);
-      }
+      for (auto [output, value] : llvm::zip(stores, stored))
+        waiting.push_back([&emit = emit, &row = rows[r], position, value = value, memref = output.memref] {
+          x86::Values at(row);
+          at.push_back(position);
+          emit.store(value, memref, at);
+        });
+      if (!block.storesLast)
+        storeWaiting();
       for (auto [i, output] : llvm::enumerate(reductions)) {
         Value x = reduced[i];
         Combine kind = output.reduce.getKind();
@@ -186,11 +216,13 @@ void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors
         partial = emit.combine(kind, partial, x);
       }
     }
+    storeWaiting();
   }
 }
 
-/// The last axis, for a few positions of the others.
-void MapNest::emitRows(ArrayRef<x86::Values> rows) {
+/// The last axis, for a few positions of the others: the partial results of each
+/// reduction and row.
+x86::Values MapNest::emitStrips(ArrayRef<x86::Values> rows) {
   int64_t lanes = body.getLanes(), count = llvm::divideCeil(extent, lanes);
   int64_t vectors = block.vectors;
   // Lanes beyond the axis only matter to reductions; buffers hold whole vectors.
@@ -209,25 +241,56 @@ void MapNest::emitRows(ArrayRef<x86::Values> rows) {
                        });
   if (int64_t done = looped * vectors; done < count)
     emitStrip(rows, emit.index(done * lanes), count - done, lastValid, partials);
-  finishRows(rows, partials, vectors);
+  return partials;
 }
 
-/// Partial results of each row into one; those of several rows become the lanes of
-/// one vector, so that nothing is computed or stored one by one.
-void MapNest::finishRows(ArrayRef<x86::Values> rows, ValueRange partials, int64_t perRow) {
+/// The partial results of each reduction and row into one.
+x86::Values MapNest::combinePartials(ValueRange partials) {
+  x86::Values results;
+  size_t perReduction = reductions.empty() ? 1 : partials.size() / reductions.size();
+  for (; !partials.empty(); partials = partials.drop_front(block.vectors)) {
+    Combine kind = reductions[(results.size() * block.vectors) / perReduction].reduce.getKind();
+    x86::Values parts(partials.take_front(block.vectors));
+    for (; parts.size() > 1; parts.resize(llvm::divideCeil(parts.size(), 2)))
+      for (size_t half = llvm::divideCeil(parts.size(), 2), j = half; j < parts.size(); ++j)
+        parts[j - half] = emit.combine(kind, parts[j - half], parts[j]);
+    results.push_back(parts.front());
+  }
+  return results;
+}
+
+void MapNest::emitRows(ArrayRef<x86::Values> rows) {
+  finishRows(rows.front(), combinePartials(emitStrips(rows)));
+}
+
+/// One row after another. The vector that is left of each reduction is carried on,
+/// in a queue that ends with all rows in their order.
+void MapNest::emitRowsInOrder(ArrayRef<x86::Values> rows) {
+  int64_t count = rows.size();
+  Value first = rows.front().back(), end = emit.add(first, count);
+  x86::Values queues = initialPartials(count);
+  queues = emit.loop(first, end, 1, queues, [&](Value position, ValueRange carried) {
+    x86::Values row(rows.front()), next;
+    row.back() = position;
+    x86::Values results = combinePartials(emitStrips(row));
+    for (auto [i, result] : llvm::enumerate(results)) {
+      next.append(x86::Values(carried.slice(i * count + 1, count - 1)));
+      next.push_back(result);
+    }
+    return next;
+  });
+  finishRows(rows.front(), queues);
+}
+
+/// For each reduction a vector for each row: these become the lanes of one vector, so
+/// that nothing is computed or stored one by one. `first`: the first row's position.
+void MapNest::finishRows(ValueRange first, ValueRange results) {
+  size_t count = reductions.empty() ? 0 : results.size() / reductions.size();
   for (auto [i, output] : llvm::enumerate(reductions)) {
     Combine kind = output.reduce.getKind();
-    x86::Values results;
-    for (size_t r = 0; r < rows.size(); ++r) {
-      x86::Values parts(partials.slice((i * rows.size() + r) * perRow, perRow));
-      for (; parts.size() > 1; parts.resize(llvm::divideCeil(parts.size(), 2)))
-        for (size_t half = llvm::divideCeil(parts.size(), 2), j = half; j < parts.size(); ++j)
-          parts[j - half] = emit.combine(kind, parts[j - half], parts[j]);
-      results.push_back(parts.front());
-    }
-    Value result =
-        rows.size() == 1 ? emit.combineLanes(kind, results.front()) : emit.combineRows(kind, results);
-    x86::Values position(rows.front());
+    ValueRange rows = results.slice(i * count, count);
+    Value result = count == 1 ? emit.combineLanes(kind, rows.front()) : emit.combineRows(kind, rows);
+    x86::Values position(first);
     if (position.empty())
       position.push_back(emit.index(0));
     emit.store(finishResult(output.reduce, result), output.memref, position);
@@ -284,7 +347,10 @@ LogicalResult MapNest::run() {
         rows.emplace_back(position);
         rows.back().push_back(emit.add(first, r));
       }
-      emitRows(rows);
+      if (block.inOrder && count > 1)
+        emitRowsInOrder(rows);
+      else
+        emitRows(rows);
     };
     emit.loop(emit.index(0), emit.index(looped), block.rows,
               [&](Value first) { emitGroup(first, block.rows); });

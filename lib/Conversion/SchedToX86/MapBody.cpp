@@ -242,10 +242,8 @@ Value MapBody::scalar(Value value) {
 Value MapBody::compute(Value tile, const AxisMap &map) {
   auto type = cast<RankedTensorType>(tile.getType());
   Operation *def = tile.getDefiningOp();
-  if (!def) {
-    Value buffer = op.getIns()[cast<BlockArgument>(tile).getArgNumber()];
-    return loadTile(context.arena.get(buffer), type, map);
-  }
+  if (!def)
+    return loadTile(ins[cast<BlockArgument>(tile).getArgNumber()], type, map);
   if (Value global = globals.lookup(def))
     return loadTile(global, type, map);
   if (auto constant = dyn_cast<arith::ConstantOp>(def))

@@ -27,7 +27,10 @@ namespace tegula::x86 {
 class MapBody {
 public:
   MapBody(Context &context, Emitter &emit, sched::MapOp op)
-      : context(context), emit(emit), op(op), rank(op.getDomain().size()) {}
+      : context(context), emit(emit), op(op), rank(op.getDomain().size()) {
+    for (mlir::Value buffer : op.getIns())
+      ins.push_back(context.arena.get(buffer));
+  }
 
   /// Checks that everything that is yielded can be evaluated, chooses the number
   /// of lanes, and writes what no axis changes. First of all.
@@ -86,6 +89,7 @@ private:
   Emitter &emit;
   sched::MapOp op;
   int64_t rank, lanes = 0;
+  Values ins; ///< where the operands are
   mlir::IRMapping scalars;
   llvm::DenseMap<mlir::Operation *, mlir::Value> globals;
   llvm::DenseSet<mlir::Value> verified;

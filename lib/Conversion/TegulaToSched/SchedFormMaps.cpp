@@ -33,6 +33,9 @@ using namespace tegula;
 /// Elementwise chains of virtual ops up to this many ops are recomputed where
 /// they are used.
 static constexpr unsigned maxVirtualOps = 8;
+/// And so are ones that read a tile which is in memory anyway, up to this many: to
+/// read that again costs as much as to read the result, which is not stored then.
+static constexpr unsigned maxRecomputedOps = 3;
 
 /// How many maps over one domain are looked at for one that reads the same tiles.
 static constexpr unsigned maxSiblings = 8;
@@ -56,6 +59,13 @@ static bool isExpensive(Operation *op) {
   return isa<Exp2Op, arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp,
              arith::RemSIOp, arith::RemUIOp>(op) ||
          isa<math::MathDialect>(op->getDialect());
+}
+
+static bool isRescale(Operation *op);
+
+/// What can be part of a map.
+static bool isMember(Operation *op) {
+  return (isElementwise(op) && !isRescale(op)) || isa<ReduceOp>(op);
 }
 
 /// acc * rows(scale) where the product is only the accumulator of one dot: the
@@ -115,15 +125,49 @@ private:
     if (!isElementwise(op) || isExpensive(op) || op->getNumResults() != 1)
       return std::nullopt;
     unsigned total = 1;
+    bool reads = false;
+    llvm::SmallSetVector<Value, 2> tiles;
     for (Value operand : op->getOperands()) {
       if (!isTile(operand))
         continue;
       std::optional<unsigned> cost = getCost(operand);
-      if (!cost || readsTile(operand))
+      if (!cost && !isInMemory(operand, op))
         return std::nullopt;
-      total += *cost;
+      total += cost.value_or(0);
+      reads |= !cost || readsTile(operand);
+      collectTiles(operand, tiles);
     }
-    return total <= maxVirtualOps ? std::optional<unsigned>(total) : std::nullopt;
+    if (!reads)
+      return total <= maxVirtualOps ? std::optional<unsigned>(total) : std::nullopt;
+    bool recomputed = tiles.size() == 1 && total <= maxRecomputedOps && isCheap(op) &&
+                      llvm::all_of(op->getUsers(), [&](Operation *user) {
+                        return user->getBlock() == op->getBlock() && isMember(user);
+                      });
+    return recomputed ? std::optional<unsigned>(total) : std::nullopt;
+  }
+
+  /// A tile that `op` reads and that no map writes.
+  static bool isInMemory(Value tile, Operation *op) {
+    return isa_and_nonnull<LoadOp, DotOp>(tile.getDefiningOp()) &&
+           tile.getParentBlock() == op->getBlock();
+  }
+
+  /// 16-bit floats are rounded after each op; a cast from them is none.
+  static bool isCheap(Operation *op) {
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    return !type.getElementType().isF16() && !type.getElementType().isBF16();
+  }
+
+  /// The tiles in memory that `value` reads point by point.
+  void collectTiles(Value value, llvm::SmallSetVector<Value, 2> &tiles) {
+    if (!getCost(value)) {
+      tiles.insert(value);
+      return;
+    }
+    if (Operation *op = value.getDefiningOp(); isElementwise(op))
+      for (Value operand : op->getOperands())
+        if (isTile(operand))
+          collectTiles(operand, tiles);
   }
 
   /// True where the virtual `value` reads a materialised tile somewhere.
@@ -296,7 +340,7 @@ Node *BlockMapper::findSibling(Operation *op) {
 }
 
 void BlockMapper::assign(Operation *op) {
-  bool member = (isElementwise(op) && !isRescale(op)) || isa<ReduceOp>(op);
+  bool member = isMember(op);
   Node *home = nullptr;
   if (member) {
     llvm::SetVector<Node *> deps;

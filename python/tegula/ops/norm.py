@@ -121,8 +121,8 @@ def norm_gradients(
 
 
 def rows_of(h: int) -> int:
-    """BR, from the length of a row alone: about 8 KiB of f32, so that a tile stays in L1 through its passes."""
-    return max(4, 2 ** int(math.log2(2048 / h))) if h <= 512 else 4
+    """BR, from the length of a row alone: about 8 KiB of f32, so that rows stay in L1 through the passes."""
+    return max(1, 2 ** int(math.log2(2048 / h))) if h <= 2048 else 1
 
 
 def tiles(h: int) -> dict[str, int]:

@@ -17,9 +17,10 @@
 // CHECK: scf.for %{{.*}} = %c0 to %c240 step %c16 iter_args({{.*}}) -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
 // CHECK-NOT: memref.load
 // CHECK: arith.subf %{{.*}}, %[[BB]] : vector<16xf32>
-// A result is stored before the next row is begun: few are alive at a time.
-// CHECK-NEXT: vector.store
 // CHECK-COUNT-3: arith.subf
+// Few results: they are stored together, behind the loads of all rows.
+// CHECK-NOT: vector.load
+// CHECK-COUNT-4: vector.store
 // CHECK-NOT: arith.subf
 // CHECK: scf.yield
 // The last vector: ten of its lanes count.

@@ -124,3 +124,34 @@ tegula.kernel @order(inout %x: !r) {
   }
   tegula.return
 }
+
+// What takes a few cheap ops on a tile that is in memory is computed where it is
+// used, also twice, and not stored.
+// CHECK-LABEL: tegula.kernel @recomputed
+// CHECK:         %[[X:.*]] = tegula.load %x
+// CHECK:         %[[S:.*]] = sched.map domain [8, 16] ins(%{{.*}} = %[[X]] : tensor<8x16xf32>)
+// CHECK-SAME:        -> tensor<8xf32>
+// CHECK:         %[[Q:.*]] = sched.map domain [8, 16] ins(%{{.*}} = %[[X]], %{{.*}} = %[[S]] :
+// CHECK-SAME:        -> tensor<8xf32>
+// CHECK:           arith.subf
+// CHECK:         sched.map domain [8, 16] ins(%{{.*}} = %[[X]], %{{.*}} = %[[S]], %{{.*}} = %[[Q]] :
+// CHECK:           arith.subf
+// CHECK:           arith.mulf
+// CHECK-NOT:     sched.map
+tegula.kernel @recomputed(in %x: !v, out %y: !v) {
+  %c0 = arith.constant 0 : index
+  %rows = memref.dim %x, %c0 : !v
+  tegula.grid (%i) to (%rows) step (8) {
+    %t = tegula.load %x[%i, %c0] : !v -> tensor<8x16xf32>
+    %s = tegula.reduce add %t axis 1 : tensor<8x16xf32> -> tensor<8xf32>
+    %sb = tegula.broadcast %s dims [0] : tensor<8xf32> -> tensor<8x16xf32>
+    %d = arith.subf %t, %sb : tensor<8x16xf32>
+    %dd = arith.mulf %d, %d : tensor<8x16xf32>
+    %q = tegula.reduce add %dd axis 1 : tensor<8x16xf32> -> tensor<8xf32>
+    %qb = tegula.broadcast %q dims [0] : tensor<8xf32> -> tensor<8x16xf32>
+    %z = arith.mulf %d, %qb : tensor<8x16xf32>
+    tegula.store %z, %y[%i, %c0] : tensor<8x16xf32>, !v
+    tegula.yield
+  }
+  tegula.return
+}
