@@ -408,6 +408,30 @@ def test_table(variant: str) -> None:
     assert np.abs(force.sum(axis=0)).max() < 1e-12
 
 
+def test_a_table_is_a_cubic_hermite_spline() -> None:
+    """SciPy's, through the network's values and slopes, in every interval and at the points; 0 beyond."""
+    from scipy.interpolate import CubicHermiteSpline
+
+    model, _, _ = system("schnetpack")
+    table = call(model.tabulated, 6).tables[0]
+    d = np.concatenate([np.linspace(0, 2.5, 6)[1:], np.random.default_rng(0).random(40) * 2.5, [2.6, 9.0]])
+    pos = np.zeros((2 * len(d), 3))
+    pos[1::2, 0] = d
+    edges = np.stack([np.arange(0, len(pos), 2), np.arange(1, len(pos), 2)])
+    y = np.full((len(pos), 12), np.nan)
+    graph = schnet.Graph.of(edges, len(pos))
+    call(kernels.cfconv_table_fwd, pos, np.ones_like(y), graph.into.in_f64, table.rows, y, 2.5, table.last, BR=4, BE=16)
+    ends = np.concatenate([table.rows[:, :32], table.rows[-1:, 32:]])
+    spline: Any = CubicHermiteSpline(np.linspace(0, 2.5, 6), ends[:, :12], ends[:, 16:28] / 0.5)
+    want = np.where(d[:, None] < 2.5, spline(np.minimum(d, 2.5)), 0)
+    np.testing.assert_allclose(y[1::2], want, atol=1e-13)
+    network = model.blocks[0]
+    exact = formula.cfconv(
+        np.ones_like(y), pos, edges, network.w1, network.b1, network.w2, network.b2, cutoff=2.5, num_radial=9
+    )
+    np.testing.assert_allclose(y[1:9:2], exact[1:9:2], atol=1e-12)
+
+
 # ---- the paths of the compiler
 
 
