@@ -248,3 +248,17 @@ tegula.kernel @arg_c3(%x: f32 align 16) {
 // Rows of schedules: C1 (only the attribute by itself can say otherwise)
 // expected-error @+1 {{expected string}}
 func.func private @row() attributes {row = #tegula.row<all 0>}
+
+// -----
+
+// C6: axes 0 and 2 have size 1 and any strides: which of them goes?
+tegula.kernel @ambiguous(in %x: memref<1x?x?xi32, strided<[?, ?, ?], offset: ?>>) {
+  %c1 = arith.constant 1 : index
+  %n = memref.dim %x, %c1 : memref<1x?x?xi32, strided<[?, ?, ?], offset: ?>>
+  tegula.grid (%g) to (%c1) step (1) {
+    // expected-error @+1 {{drops one of several axes of size 1, and nothing tells which}}
+    %s = memref.subview %x[0, 0, 1] [1, %n, 1] [1, 1, 1] : memref<1x?x?xi32, strided<[?, ?, ?], offset: ?>> to memref<1x?xi32, strided<[?, ?], offset: ?>>
+    tegula.yield
+  }
+  tegula.return
+}

@@ -183,6 +183,19 @@ static LogicalResult verifyLaunchOp(Operation *op, StringRef kernel) {
   return success();
 }
 
+/// A narrowing that drops axes of size 1 does not say which: where the strides do not
+/// tell either, upstream takes the first, and reads the wrong axes afterwards.
+static LogicalResult verifyNarrowing(memref::SubViewOp op) {
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  SmallVector<int64_t> kept;
+  for (auto [axis, size] : llvm::enumerate(op.getStaticSizes()))
+    if (!dropped.test(axis))
+      kept.push_back(size);
+  if (op.getType().getShape() == ArrayRef<int64_t>(kept)) // C6
+    return success();
+  return op.emitOpError("drops one of several axes of size 1, and nothing tells which");
+}
+
 LogicalResult tegula::verifyKernelBody(Operation *kernel, Block &block, StringRef name) {
   GridOp grid;
   for (Operation &op : block.without_terminator()) {
@@ -199,7 +212,9 @@ LogicalResult tegula::verifyKernelBody(Operation *kernel, Block &block, StringRe
   }
   if (!grid)
     return kernel->emitOpError() << "'" << name << "' has no grid";
-  return success();
+  WalkResult narrowings = block.walk(
+      [](memref::SubViewOp op) { return WalkResult(verifyNarrowing(op)); });
+  return failure(narrowings.wasInterrupted());
 }
 
 //===----------------------------------------------------------------------===//

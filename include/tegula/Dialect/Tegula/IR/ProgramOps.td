@@ -36,6 +36,7 @@ def Tegula_KernelOp : Tegula_Op<"kernel", [
       terminator, which is `tegula.return`.
     * C4: the launch part accesses no memory and holds no stream.
     * C5: stands in a module (the trait of symbols).
+    * C6: where a narrowing drops axes of size 1, sizes or strides tell which.
 
     ```mlir
     tegula.kernel @fill(out %y: memref<?xf32, strided<[?], offset: ?>> align 16, %v: f32) {
