@@ -312,7 +312,7 @@ def _feed_forward(
     sizes = {"BM": chosen.rows, "BR": chosen.block, "BE": chosen.wide}
     g, gate_v = (matmul(rows, gate[0]), gate[1]) if gate else (None, None)
     low_rank_ffn_columns(matmul(rows, u1), v1, u2, s, b1, g, gate_v, activation=act, **sizes)
-    multiply(s[None, None], v2[None, None], y.reshape(1, 1, -1, N), b2)
+    multiply(s[None, None], v2[None, None], y.reshape(1, 1, -1, N), bias=b2)
     return y
 
 
