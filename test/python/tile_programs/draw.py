@@ -25,10 +25,6 @@ DTYPES = ("f64", "f64", "f32", "f32", "bf16", "f16")
 LAYOUTS = ("dense", "dense", "transposed", "strided", "rows", "offset", "reversed", "broadcast")
 
 
-# Steps that are not drawn yet, because a compiler that is being built refuses them.
-WAITING = frozenset({"any"})
-
-
 # Steps whose results on NaN and infinities hang on what is skipped, or on an order that is free.
 SENSITIVE = frozenset({"softmax", "low_rank", "transform"})
 
@@ -36,7 +32,7 @@ SENSITIVE = frozenset({"softmax", "low_rank", "transform"})
 class Drawer:
     """The program being drawn: names in scope, innermost last, and the block that statements go to."""
 
-    def __init__(self, seed: int, without: frozenset[str] = WAITING) -> None:
+    def __init__(self, seed: int, without: frozenset[str] = frozenset()) -> None:
         self.seed = seed
         self.rng = np.random.default_rng([seed, 7])
         self.dtype = str(self.rng.choice(DTYPES))
@@ -196,8 +192,8 @@ class Drawer:
         self.depth += 1
         for _ in range(self.integer(2, 5)):
             self.statement()
-        self.hidden -= {n for n, _, _ in inner}
         nexts, sorts = steps.advance(self, inner, order, trips, len(scope_before))
+        self.hidden -= {n for n, _, _ in inner}
         self.depth -= 1
         body, _ = self.close(block_before, scope_before)
         through = tuple(
@@ -257,6 +253,6 @@ def joined(a: Sort, b: Sort) -> Sort:
     return replace(a, exact=a.exact and b.exact, bound=max(a.bound, b.bound))
 
 
-def program(seed: int, without: frozenset[str] = WAITING) -> Program:
+def program(seed: int, without: frozenset[str] = frozenset()) -> Program:
     """The program of a seed, drawn without some of the steps."""
     return Drawer(seed, without).draw()

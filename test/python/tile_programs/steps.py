@@ -844,18 +844,19 @@ def advance(
     own = {n for n, _, _ in inner}
     for name, _, sort in inner:
         if sort.kind == "state":
-            names.append(updated(d, name, sort) or name)
-            sorts.append(sort)
-            continue
-        able = [(n, s) for n, s in d.scope[outside:] if s.like(sort) and n not in own and n not in names]
-        found = d.one(able[-3:]) if able else None
-        if order == "any":
-            next_, after = combined(d, name, sort, found, trips)
-        elif found is None:
-            text = {"i1": "~{0}", "T": "-{0}", "A": "0.5 - {0} * 0.5"}.get(sort.kind, "{0} + 1")
-            next_, after = d.let(text, (name,), sort), sort
+            next_, after = updated(d, name, sort) or name, sort
         else:
-            next_, after = d.bounded(found[0], found[1], 4.0), sort
+            able = [(n, s) for n, s in d.scope[outside:] if s.like(sort) and n not in own and n not in names]
+            found = d.one(able[-3:]) if able else None
+            if order == "any":
+                next_, after = combined(d, name, sort, found, trips)
+            elif found is None:
+                text = {"i1": "~{0}", "T": "-{0}", "A": "0.5 - {0} * 0.5"}.get(sort.kind, "{0} + 1")
+                next_, after = d.let(text, (name,), sort), sort
+            else:
+                next_, after = d.bounded(found[0], found[1], 4.0), sort
+        if order == "any":
+            d.hidden.add(next_)  # it hangs on a carried value: only the next trip may read it
         names.append(next_)
         sorts.append(after)
     return names, sorts
