@@ -39,7 +39,8 @@ def test_programs_agree(first: int) -> None:
 
 # Constructs, and how many of a thousand programs hold each at least.
 CONSTRUCTS = {
-    r"for \w+ in tg\.stream": 500, r"\n {8}for \w+": 60, r"order='down'": 50, r"order='any'": 50, r"    if \w+:": 30, r"tg\.dot\(": 100,
+    r"for \w+ in tg\.stream": 500, r"\n {8}for \w+": 60, r"order='down'": 50, r"order='any'": 50,
+    r"    if \w+:": 30, r"tg\.dot\(": 100,
     r"tg\.softmax_update": 50, r"tg\.softmax_merge": 3, r"tg\.softmax_finish": 50, r"\.sum\(": 30, r"\.max\(": 30,
     r"tg\.argmax": 5, r"tg\.cumsum": 60, r"\.permute\(|\.T": 100, r"\.reshape": 40, r"tg\.concat": 40,
     r"\w\[\d*:\d": 20, r"tg\.where": 80, r"\.valid": 10, r"\.shift\(": 100, r"\.clip\(": 100, r"pad=": 100,
