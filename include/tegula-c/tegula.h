@@ -117,6 +117,24 @@ typedef struct tegula_options {
   const char *exp_policy;
 } tegula_options;
 
+/** Facts of a target, for whoever chooses block sizes; bytes are of one core. Set `size` to
+    sizeof(tegula_target_facts): a field that a later version adds is then left alone. */
+typedef struct tegula_target_facts {
+  size_t size;
+  /** What the tiles of an instance can stay in: the L2 cache of a CPU. */
+  int64_t on_chip_bytes;
+  int64_t l1_bytes;
+  /** Width and number of the vector registers. */
+  int64_t vector_bytes;
+  int64_t vector_registers;
+} tegula_target_facts;
+
+/** The facts of a target, named as in `tegula_options`, and its canonical name with features.
+    Free the name with tegula_bytes_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_target_describe(const char *target,
+                                                         tegula_target_facts *facts,
+                                                         tegula_bytes **name);
+
 /** A compiled program as data. */
 typedef struct tegula_artifact tegula_artifact;
 

@@ -11,6 +11,8 @@
 #include "tegula/Pipelines/Compile.h"
 #include "tegula/Runtime/Artifact.h"
 #include "tegula/Runtime/Module.h"
+#include "tegula/Target/CpuTarget.h"
+#include "tegula/Target/TargetInfo.h"
 
 #include <cstring>
 
@@ -142,6 +144,26 @@ static bool readOptions(const tegula_options *given, CompileOptions &options,
     }
   }
   return true;
+}
+
+tegula_diagnostics *tegula_target_describe(const char *target, tegula_target_facts *given,
+                                           tegula_bytes **name) {
+  *name = nullptr;
+  llvm::Expected<CpuTarget> found = resolveCpuTarget(target ? target : "native");
+  if (!found)
+    return giveError(llvm::toString(found.takeError()));
+  const TargetInfo *info = TargetInfo::lookup(found->row);
+  if (!info)
+    return giveError("no facts of target '" + found->row + "'");
+  tegula_target_facts facts = {};
+  facts.size = given->size;
+  facts.on_chip_bytes = info->getL2Bytes();
+  facts.l1_bytes = info->getL1Bytes();
+  facts.vector_bytes = info->getVectorBytes();
+  facts.vector_registers = info->getNumRegisters();
+  std::memcpy(given, &facts, std::min(given->size, sizeof(facts)));
+  *name = new tegula_bytes{found->name};
+  return nullptr;
 }
 
 tegula_diagnostics *tegula_compile(const char *text, size_t size, const char *file_name,

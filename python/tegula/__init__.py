@@ -7,6 +7,7 @@ from tegula._frontend.arrays import Spec
 from tegula._frontend.dispatch import threads
 from tegula._frontend.kernel import Kernel, kernel
 from tegula._frontend.program import Program, empty, empty_like, program, save
+from tegula._frontend.target import host_target
 from tegula._frontend.trace import no_construct
 from tegula.errors import TegulaError
 from tegula.language.annotations import In, InOut, Opt, Out, const, fn, tile, views
@@ -82,11 +83,13 @@ from tegula.language.values import Cx, Scalar, State, Tile, View
 
 
 def __getattr__(name: str) -> object:
-    """`tg.ops` and `tg.testing` on first use; for anything else, an error at the author's line."""
+    """`tg.ops`, `tg.testing` and `tg.target` on first use; for anything else, an error at the author's line."""
     if name in ("ops", "testing"):
         from importlib import import_module
 
         return import_module(f"tegula.{name}")
+    if name == "target":
+        return host_target()
     raise no_construct(name, __all__)
 
 

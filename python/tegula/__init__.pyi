@@ -163,6 +163,17 @@ class Spec:
         self, shape: tuple[int, ...], dtype: type[Value] | DType, strides: tuple[int, ...] | None = ...
     ) -> None: ...
 
+class Target:
+    """What kernels are compiled for: facts that block sizes and programs may be chosen by."""
+
+    name: str
+    on_chip_bytes: int
+    l1_bytes: int
+    vector_bytes: int
+    vector_registers: int
+
+target: Target
+
 class Kernel:
     """A kernel. Arrays are not `Value`s: what it is called with is checked when it is called."""
 

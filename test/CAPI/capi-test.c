@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -320,6 +321,24 @@ static void testEmit(void) {
   }
 }
 
+static void testTargets(void) {
+  tegula_target_facts facts = {sizeof(facts), 0, 0, 0, 0};
+  tegula_bytes *name;
+  CHECK(!tegula_target_describe("x86-64-v3", &facts, &name));
+  CHECK(strcmp(tegula_bytes_data(name), "x86-64-v3") == 0);
+  CHECK(facts.vector_bytes == 32 && facts.vector_registers == 16);
+  CHECK(facts.l1_bytes > 0 && facts.on_chip_bytes > facts.l1_bytes);
+  tegula_bytes_free(name);
+  // A caller of an older header gets the fields that it knows.
+  tegula_target_facts less = {offsetof(tegula_target_facts, l1_bytes), 0, -1, -1, -1};
+  CHECK(!tegula_target_describe(NULL, &less, &name));
+  CHECK(less.on_chip_bytes > 0 && less.l1_bytes == -1);
+  tegula_bytes_free(name);
+  tegula_diagnostics *diagnostics = tegula_target_describe("z80", &facts, &name);
+  CHECK(diagnostics && !name && tegula_diagnostics_count(diagnostics) == 1);
+  tegula_diagnostics_free(diagnostics);
+}
+
 static void testArtifact(tegula_artifact *artifact) {
   CHECK(strcmp(tegula_artifact_target(artifact), "x86-64-v3") == 0);
   tegula_bytes *bytes;
@@ -522,6 +541,7 @@ int main(void) {
   testExp(module);
   testErrors();
   testEmit();
+  testTargets();
   testArtifact(artifact);
   testForeignCpu();
   testProgram();

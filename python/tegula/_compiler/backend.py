@@ -151,6 +151,28 @@ def default_backend() -> Backend:
     return backend
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What code is made for: its name with features, and facts that block sizes may be chosen by.
+
+    Bytes are of one core. `on_chip_bytes` is what the tiles of an instance can stay in: the L2 cache of a CPU.
+    """
+
+    name: str
+    on_chip_bytes: int
+    l1_bytes: int
+    vector_bytes: int
+    vector_registers: int
+
+
+@lru_cache(maxsize=8)
+def target_facts(target: str) -> Target:
+    """The facts of a target, such as "native". Raises CompileFailed if there is none of that name."""
+    module: Any = import_module("tegula.runtime")
+    facts: Target = module.backend().describe(target)
+    return facts
+
+
 @lru_cache(maxsize=8)
 def resolved(target: str) -> str:
     """A target by its name in the table, with its features: what "native" is on this machine."""

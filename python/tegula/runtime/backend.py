@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import c_int64, sizeof
+from ctypes import POINTER, addressof, c_char_p, c_int64, c_void_p, sizeof
 
-from tegula._compiler.backend import ArgDesc, ArrayDesc, CompileFailed, Diagnostic, LaunchFailed, Options
-from tegula.runtime.library import DTYPES, CDescriptor, COptions, Library
+from tegula._compiler.backend import ArgDesc, ArrayDesc, CompileFailed, Diagnostic, LaunchFailed, Options, Target
+from tegula.runtime.library import DTYPES, CDescriptor, COptions, CTargetFacts, Library
 
 
 class LibraryRecord:
@@ -113,6 +113,17 @@ class LibraryBackend:
             return name.decode()
         finally:
             self._library.dll.tegula_artifact_free(artifact)
+
+    def describe(self, target: str, /) -> Target:
+        """The facts of a target. Raises CompileFailed if there is none of that name."""
+        function = self._library.dll.tegula_target_describe
+        function.restype, function.argtypes = c_void_p, [c_char_p, c_void_p, POINTER(c_void_p)]
+        facts = CTargetFacts(sizeof(CTargetFacts))
+        name, messages = self._library.call("tegula_target_describe", target.encode(), addressof(facts))
+        if name is None:
+            raise CompileFailed(messages)
+        text = self._library.take_bytes(name).decode()
+        return Target(text, facts.on_chip_bytes, facts.l1_bytes, facts.vector_bytes, facts.vector_registers)
 
     def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
         """The program at a level, as text. Raises CompileFailed."""

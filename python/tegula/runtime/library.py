@@ -58,6 +58,18 @@ class CDescriptor(Structure):
     ]
 
 
+class CTargetFacts(Structure):
+    """`tegula_target_facts`."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("on_chip_bytes", c_int64),
+        ("l1_bytes", c_int64),
+        ("vector_bytes", c_int64),
+        ("vector_registers", c_int64),
+    ]
+
+
 # Result and parameters of every function that is used.
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "tegula_api_version": (c_int, []),
