@@ -61,6 +61,21 @@ def run(request: pytest.FixtureRequest, tegulac: str, tmp_path: pathlib.Path) ->
     return Runner(tegulac, tmp_path, request.param)
 
 
+def test_fft_conv(run: Runner) -> None:
+    rng = np.random.default_rng(8)
+    u, k = rng.standard_normal((5, 3, 30)).astype(np.float32), (rng.standard_normal((3, 32)) / 5).astype(np.float32)
+    twisted = np.fft.fft(k * np.exp(1j * np.pi * np.arange(32) / 64))
+    order = (np.arange(4)[:, None] + 4 * np.arange(8)[None, :]).reshape(-1)
+    spectrum = twisted[:, order]
+
+    def op(u: Any, k: Any) -> Any:
+        kre, kim = spectrum.real, spectrum.imag
+        return run("fft_conv", {"y": (u.shape, np.float32)}, u=u, kre=kre, kim=kim)[0]
+
+    y, want = op(u, k), oracles.fft_conv(u, k)
+    assert np.sqrt(np.mean((y - want) ** 2) / np.mean(want**2)) < 1e-6
+
+
 def test_attention(run: Runner) -> None:
     rng = np.random.default_rng(0)
     q, k, v = (rng.standard_normal(s).astype(BF16) for s in ((2, 4, 100, 64), (2, 2, 170, 64), (2, 2, 170, 64)))

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tegula as tg
+from on_path import OnPath
 from operators import DTYPES, call, covering, numpy_of, torch_of
 from tegula import ops
 from tegula.errors import LaunchError
@@ -27,7 +28,7 @@ from tegula.ops.fft_conv import fft_conv_plan, fft_conv_step
 from tegula.ops.fft_conv.factors import Layout, layout
 from tegula.ops.fft_conv.launch import Gates, convolve, filter_grads, spectra
 from tegula.ops.fft_conv.transform import Transform
-from tegula.testing import oracles
+from tegula.testing import Evaluation, oracles
 
 GATES = {"f64": 1e-13, "f32": 1e-6, "f16": 2e-3, "bf16": 1e-2}
 FACTORS: dict[str, list[Any]] = {
@@ -197,6 +198,30 @@ def test_layouts_by_size() -> None:
             found = layout(mode, length, length)
             assert found.size >= length
             assert found.size <= (2 if found.wrap else 1) * length * 1.35 + 16
+
+
+@pytest.mark.parametrize("path", ["loops", "sched", "numpy"])
+@pytest.mark.parametrize("t", [TWISTED, TURNED, replace(PLAIN, twisted=True)])
+def test_three_meanings(path: str, t: Transform) -> None:
+    """The kernels by plain loops, by the fast path, and evaluated in NumPy."""
+    from tegula.ops.fft_conv import kernels
+
+    def run(kernel: Any, *args: Any, **named: Any) -> None:
+        if path == "numpy":
+            Evaluation()(kernel, *args, **named)
+        else:
+            kernel.on(OnPath(path))(*args, **named)
+
+    rng = generator()
+    u, k = rng.standard_normal((2, 2, t.size - 3)), rng.standard_normal((2, t.size)) / t.size**0.5
+    pre, skip, (re, im) = rng.standard_normal(u.shape), rng.standard_normal(2), np.full((2, 2, t.size), np.nan)
+    y, dk = np.full_like(u, np.nan), np.full_like(k, np.nan)
+    run(kernels.filter_kernel, k, re, im, t=t, rows=t.factors[0])
+    run(kernels.conv_kernel, u, re, im, y, pre, None, skip, t=t, rows=t.factors[0], BS=2)
+    agree(y, oracles.fft_conv(u, k, pre_gate=pre, skip=skip), 1e-13)
+    run(kernels.filter_grad_kernel, u, pre, dk, t=t, rows=t.factors[0], taps=t.factors[0])
+    want = np.vdot(pre, oracles.fft_conv(u, k))
+    np.testing.assert_allclose(np.vdot(dk, k), want, rtol=0, atol=1e-11)
 
 
 # ---- streams, bands

@@ -24,7 +24,7 @@ from tegula import A, In, Opt, Out, T, View, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
 from tegula.ops._host import argument, empty, floating
-from tegula.ops.fft_conv.transform import Complex, constants, contract, root
+from tegula.ops.fft_conv.transform import Complex, both, constants, contract, root
 
 
 def load_factor(f: View, c: int) -> Complex:
@@ -38,7 +38,7 @@ def chain(x: Complex, factors: list[Complex]) -> Complex:
     first, *rest = factors
     (R, N), n = x.shape, first.shape[0]
     if not rest:
-        return contract(Complex(*(z.T for z in first.parts)), x, left=False)
+        return contract(Complex(*(z.T for z in both(first))), x, left=False)
     w = N // n
     y = contract(first.reshape(1, n, n), x.reshape(R, n, w), left=True)
     y = y * constants(root(np.outer(np.arange(n), np.arange(w)) / N)[None])
@@ -62,7 +62,7 @@ def butterfly_kernel(
     n = tg.span(N)
     factors = [load_factor(f, c) for f in (f0, f1, f2) if f is not None]
     y = chain(Complex(tg.load(x[:, c], (b, n)).to(A)), factors)
-    for part, out in zip(y.parts, (re, im)):
+    for part, out in zip(both(y), (re, im)):
         tg.store(out[:, c], (b, n), part.to(T))
 
 

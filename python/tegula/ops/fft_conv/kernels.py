@@ -7,7 +7,16 @@ from __future__ import annotations
 
 import tegula as tg
 from tegula import A, In, InOut, Opt, Out, Span, T, Tile, U, View, const, tile
-from tegula.ops.fft_conv.transform import Complex, Transform, first_stage, last_stage, signal, spectrum, step_ahead
+from tegula.ops.fft_conv.transform import (
+    Complex,
+    Transform,
+    both,
+    first_stage,
+    last_stage,
+    signal,
+    spectrum,
+    step_ahead,
+)
 
 
 def load_signal(u: View, gate: View | None, b: Span, n: Span) -> Tile:
@@ -98,7 +107,7 @@ def overlap_kernel(
         x = load_signal(u[:, c], None if pre is None else pre[:, c], one, m)
         f = spectrum(Complex(x), t)
         z = signal(kf.conjugate_times(f) if adjoint else f * kf, t, t.factors[0])
-        ahead, behind = z.parts
+        ahead, behind = both(z)
         last = ahead + tail
         tail = -behind if adjoint else behind
         out = last if skip is None else last + tg.cast(tg.load(skip, (c,)), A) * x
@@ -134,7 +143,7 @@ def filter_kernel(
     if ahead is not None:
         z = z + spectrum(Complex(tg.load(ahead, (one, n)).to(A)), t).conjugate_times(step_ahead(t))
     scale = filter_scale(t)
-    for part, out in zip(z.parts, (kre, kim)):
+    for part, out in zip(both(z), (kre, kim)):
         tg.store(out, (one, bins), (part * scale).to(T))
 
 
@@ -176,7 +185,7 @@ def filter_grad_kernel(
             if blocks:
                 g.append(load_signal(dy[:, c], gates[1], halves[0], n.shift(m.start + rows * t.width)))
             d = spectrum(Complex(*x), t).conjugate_times(spectrum(Complex(*g), t))
-            re, im = d.parts
+            re, im = both(d)
             total = (total[0] + re, total[1] + im)
     scale = filter_scale(t)
     d = Complex(total[0] * scale, total[1] * scale)
@@ -242,14 +251,14 @@ def rows_kernel(
     own = [v[c, s.start // BS] for v in (re, im)]
     for b in tg.stream(s.start, min(s.start + BS, B), 1):
         x = load_signal(u[:, c], None if pre is None else pre[:, c], b, n)
-        head = first_stage(Complex(x), t).parts
+        head = both(first_stage(Complex(x), t))
         tg.store(own[0], (p, m), head[0].reshape(P, M))
         tg.store(own[1], (p, m), head[1].reshape(P, M))
         for j in tg.stream(0, P, 1, label="rows"):
             f = spectrum(Complex(*(tg.load(v, (j, m)) for v in own)), inner)
             at = tg.span(j.start * M, M)
             kf = Complex(*(tg.load(z[c], (at,))[None, :] for z in (kre, kim)))
-            z = signal(kf.conjugate_times(f) if adjoint else f * kf, inner, inner.factors[0]).parts
+            z = both(signal(kf.conjugate_times(f) if adjoint else f * kf, inner, inner.factors[0]))
             tg.store(own[0], (j, m), z[0])
             tg.store(own[1], (j, m), z[1])
         y_re = last_stage(Complex(*(tg.load(v, (p, m))[None] for v in own)), t, rows).re

@@ -17,7 +17,18 @@ import numpy as np
 
 import tegula as tg
 from tegula import A, In, InOut, Opt, Out, Span, T, Tile, U, View, const, tile
-from tegula.ops.fft_conv.transform import Complex, Waves, constants, contract, dft, root, signal, spectrum, step_ahead
+from tegula.ops.fft_conv.transform import (
+    Complex,
+    Waves,
+    both,
+    constants,
+    contract,
+    dft,
+    root,
+    signal,
+    spectrum,
+    step_ahead,
+)
 
 
 def outer_matrix(P: int, rows: int, twisted: bool) -> Waves:
@@ -75,7 +86,7 @@ def outer_kernel(
         parts.append(x)
     y = contract(constants(outer_matrix(P, rows, twisted)), Complex(*parts), left=True)
     y = y * outer_twiddles(P, M, m, twisted)
-    for part, out in zip(y.parts, (re, im)):
+    for part, out in zip(both(y), (re, im)):
         tg.store(out[b, c], (tg.span(P), m), part.to(T))
 
 
@@ -132,7 +143,7 @@ def inner_kernel(
     kf, x = (Complex(*(tg.load(v, (one, n)) for v in pair)) for pair in ((kre[c], kim[c]), (re[b, c], im[b, c])))
     f = spectrum(x, t)
     z = signal(kf.conjugate_times(f) if adjoint else f * kf, t, t.factors[0])
-    for part, out in zip(z.parts, (re, im)):
+    for part, out in zip(both(z), (re, im)):
         tg.store(out[b, c], (one, n), part)
 
 
@@ -155,7 +166,7 @@ def inner_filter_kernel(
     if fre is not None and fim is not None:
         f = spectrum(Complex(tg.load(fre[c], (one, n)), tg.load(fim[c], (one, n))), t)
         z = z + f.conjugate_times(outer_step(P, p, twisted, t.size) * step_ahead(t))
-    for part, out in zip(z.parts, (re, im)):
+    for part, out in zip(both(z), (re, im)):
         tg.store(out[c], (one, n), part * scale)
 
 
@@ -188,12 +199,12 @@ def inner_grad_kernel(
     for b in tg.stream(0, B):
         x, g = (Complex(*(tg.load(v[b, c], (one, n)) for v in pair)) for pair in ((re, im), (gre, gim)))
         d = spectrum(x, t).conjugate_times(spectrum(g, t))
-        a, e = d.parts
+        a, e = both(d)
         total = (total[0] + a, total[1] + e)
     d = Complex(*total)
-    for part, out in zip(signal(d, t, t.factors[0]).parts, (dre, dim)):
+    for part, out in zip(both(signal(d, t, t.factors[0])), (dre, dim)):
         tg.store(out[c], (one, n), part)
     if fre is not None and fim is not None:
         d = d.conjugate_times(outer_step(P, p, twisted, t.size) * step_ahead(t))
-        for part, out in zip(signal(d, t, t.factors[0]).parts, (fre, fim)):
+        for part, out in zip(both(signal(d, t, t.factors[0])), (fre, fim)):
             tg.store(out[c], (one, n), part)

@@ -145,12 +145,6 @@ class Complex:
         assert part is not None
         return part.shape
 
-    @property
-    def parts(self) -> tuple[Tile, Tile]:
-        """Both parts, with zeros where there is none."""
-        zero = tg.zeros(self.shape, A)
-        return zero if self.re is None else self.re, zero if self.im is None else self.im
-
     def reshape(self, *shape: int) -> Complex:
         """The same elements in another shape."""
         return Complex(*(None if z is None else z.reshape(*shape) for z in (self.re, self.im)))
@@ -191,6 +185,12 @@ class Complex:
         return Complex(_minus(_times(self.re, a), _times(self.im, b)), _plus(_times(self.re, b), _times(self.im, a)))
 
 
+def both(x: Complex) -> tuple[Tile, Tile]:
+    """Both parts, with zeros where there is none."""
+    zero = tg.zeros(x.shape, A)
+    return zero if x.re is None else x.re, zero if x.im is None else x.im
+
+
 def _plus(x: Tile | None, y: Tile | None) -> Tile | None:
     if x is None or y is None:
         return y if x is None else x
@@ -209,7 +209,7 @@ def _times(x: Tile | None, y: Tile | float | None) -> Tile | None:
 
 def contract(f: Complex, x: Complex, left: bool) -> Complex:
     """f·x if `left`, else x·f: four real products, or two if x is real."""
-    (fr, fi), xr, xi = f.parts, x.re, x.im
+    (fr, fi), xr, xi = both(f), x.re, x.im
 
     def dot(a: Tile, b: Tile, acc: Tile | None = None) -> Tile:
         return tg.dot(a, b, acc) if left else tg.dot(b, a, acc)
@@ -239,7 +239,7 @@ def twiddled(x: Complex, factors: Waves) -> Complex:
 
 def joined(rows: list[Complex]) -> Complex:
     """Tiles [R, 1, w] below each other: [R, n, w]."""
-    re, im = zip(*(z.parts for z in rows), strict=True)
+    re, im = zip(*(both(z) for z in rows), strict=True)
     return Complex(tg.concat(re, axis=1), tg.concat(im, axis=1))
 
 
