@@ -22,6 +22,7 @@ PAGES = (
     "docs/tutorials/first-operator.md",
     "docs/tutorials/fused-operator.md",
     "docs/schnet.md",
+    "docs/fft_conv.md",
 )
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "-- end of block --"
