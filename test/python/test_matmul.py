@@ -117,7 +117,7 @@ def test_tiles_depend_on_sizes_and_fit() -> None:
             assert bm <= max(8, 2 * m)
             assert bn <= max(32, 2 * n)
             assert 4 * (bm * bn + bk * bn) <= 3 * 2**18
-    assert tiles(1, 4096, 4096, 4096) == (256, 256, 128)
+    assert tiles(1, 4096, 4096, 4096) == (256, 256, 256)
 
 
 def refused() -> list[tuple[dict[str, Any], str]]:

@@ -349,7 +349,8 @@ def attention(
         return_lse: also return lse [batch, heads, queries], f64 for f64 and else f32.
 
     Returns:
-        o [batch, heads, queries, value_dim] of q's dtype and kind; with `return_lse` the pair (o, lse).
+        o [batch, heads, queries, value_dim] of q's dtype and kind, in memory in the order of q's axes; with
+        `return_lse` the pair (o, lse).
 
     Raises:
         LaunchError: arguments that do not fit, by name; a bias that requires grad.
@@ -385,7 +386,10 @@ def attention(
             raise LaunchError(f"{name}: 'v' has value_dim 0, which has no gradient")
         o, lse = OPERATOR(q, k, v, **masks, scale=scale, left=left, right=right, softcap=softcap)
         return (o, lse) if return_lse else o
-    o = empty(x, (B, H, M, DV), x.dtype)
+    if H > 1 and M > 1 and x.strides[1] < x.strides[2]:  # heads side by side in a row, and so in o
+        o = empty(x, (B, M, H, DV), x.dtype).swapaxes(1, 2)
+    else:
+        o = empty(x, (B, H, M, DV), x.dtype)
     lse = empty(x, (B, H, M), dtypes.acc_of(x.dtype)) if return_lse else None
     if B * H * M * DV:
         sizes = tiles_of_queries(M, N, D, DV, left is not None or right is not None, B * H)
