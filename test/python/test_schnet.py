@@ -18,7 +18,7 @@ from on_path import OnPath
 from operators import DTYPES, call, covering, numpy_of, torch_of
 from tegula.errors import LaunchError
 from tegula.ops import schnet
-from tegula.ops.schnet import kernels
+from tegula.ops.schnet import kernels, layer
 from tegula.testing import Evaluation, check
 
 VARIANTS = ("schnetpack", "pyg", "cgschnet")
@@ -523,6 +523,33 @@ def test_gradients_of_other_dtypes(dtype: str) -> None:
         found.append([numpy_of(g) for g in torch.autograd.grad((y.double() ** 2).sum(), (x, at))])
     for a, b in zip(*found, strict=True):
         assert np.abs(a - b).max() <= {"f32": 1e-5, "f16": 1e-2, "bf16": 8e-2}[dtype] * np.abs(b).max()
+
+
+@pytest.mark.parametrize("edges", ["pairs", "directed"])
+def test_the_operator_passes_opcheck(edges: str) -> None:
+    """Schema, fake kernel, autograd and traced forms of `torch.ops.tegula.schnet_cfconv`."""
+    model, _, pos = system("schnetpack", "f32", nodes=9)
+    b, rng = model.blocks[0], np.random.default_rng(1)
+    pairs, shift = formula.near_pairs(pos, 2.5)
+    if edges == "directed":
+        keep = rng.random(pairs.shape[1]) < 0.7
+        pairs, shift = pairs[:, keep], shift[keep]
+    graph = schnet.Graph.of(pairs, 9, shift if edges == "directed" else None)
+    into, around = graph.into.in_f32, graph.around.in_f32
+    x, mu = rng.standard_normal((9, 12)).astype(np.float32), np.linspace(0, 2.5, 9, dtype=np.float32)
+    arrays = [
+        x, pos, b.w1, b.b1, b.w2, mu,
+        into.ptr, into.other, around.ptr, around.other, b.b2, into.shift, around.shift, around.heard, around.told,
+    ]  # fmt: skip
+    args = [None if a is None else torch_of(a) for a in arrays]
+    for n in (0, 1):
+        args[n].requires_grad_()
+    options = {
+        "gamma": -5.0, "alpha": 0.0, "cutoff": 2.5, "activation": "ssp", "basis": "gaussian", "envelope": "cosine",
+        "enveloped_basis": False,
+    }  # fmt: skip
+    checked = torch.library.opcheck(layer.OPERATOR.overload, tuple(args), options)
+    assert set(checked.values()) == {"SUCCESS"}
 
 
 def test_what_has_no_gradient_says_so() -> None:

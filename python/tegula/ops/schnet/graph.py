@@ -46,7 +46,8 @@ class Edges:
     told: Opt[In[A, "E"]]
 
 
-def _edges(*views: Any) -> Edges:
+def edges_of(*views: Any) -> Edges:
+    """The views of `Edges`, of any kind of array."""
     return cast("Any", Edges)(*views)
 
 
@@ -69,12 +70,12 @@ class Rows:
     def in_f32(self) -> Edges:
         """For kernels that sum in f32."""
         parts = (None if x is None else x.astype(np.float32) for x in (self.shift, self.heard, self.told))
-        return _edges(self.ptr, self.other, *parts)
+        return edges_of(self.ptr, self.other, *parts)
 
     @functools.cached_property
     def in_f64(self) -> Edges:
         """For kernels that sum in f64."""
-        return _edges(self.ptr, self.other, self.shift, self.heard, self.told)
+        return edges_of(self.ptr, self.other, self.shift, self.heard, self.told)
 
 
 @dataclass(frozen=True, eq=False)

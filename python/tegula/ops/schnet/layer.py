@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,10 +17,10 @@ import tegula as tg
 from tegula.errors import LaunchError
 from tegula.language.dtypes import DType, acc_of
 from tegula.ops._host import Argument, argument, empty, floating, parameter
-from tegula.ops._torch import in_graph
+from tegula.ops._torch import Operator, in_graph, plan
 from tegula.ops.schnet.filters import Network
 from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
-from tegula.ops.schnet.graph import Edges, Graph, Rows
+from tegula.ops.schnet.graph import Edges, Graph, Rows, edges_of
 from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd
 from tegula.ops.schnet.nodes import Layer, project, update
 
@@ -175,10 +176,11 @@ def cfconv(
     )  # fmt: skip
     graph = graph_of(op, edge_index, xs.shape[0], edge_shift)
     if in_graph(xs, at):
-        return message(x, positions, w1, b1, w2, b2, flt=flt, graph=graph)
+        names = {"activation": activation, "basis": basis, "envelope": envelope, "enveloped_basis": enveloped_basis}
+        return in_torch(flt, names, x, positions, graph)
     y = empty(xs, xs.shape, xs.dtype)
     if xs.shape[0] * xs.shape[1]:
-        forward(flt, positions, x, graph, y)
+        forward(flt, positions, x, flt.edges(graph.into), y)
     return y
 
 
@@ -224,7 +226,7 @@ def interaction(
     y = np.empty(h.shape, block.bb.dtype)
     if xs.shape[0]:
         project(x, block.wa, h)
-        forward(flt, positions, h, graph, y)
+        forward(flt, positions, h, flt.edges(graph.into), y)
         update(result, y, block.layer, act=ACTIVATIONS[activation]["act"])
     return result
 
@@ -268,29 +270,99 @@ def filter_of(
     return Filter.of(weights, made, float(cutoff), activation, which, cut)
 
 
-def forward(flt: Filter, positions: Any, h: Any, graph: Graph, y: Any) -> None:
+def forward(flt: Filter, positions: Any, h: Any, edges: Edges, y: Any) -> None:
     """Launches the forward kernel."""
-    cfconv_fwd(positions, h, flt.edges(graph.into), flt.weights, y, **flt.forwards, **tiles(h.shape[1]))
+    cfconv_fwd(positions, h, edges, flt.weights, y, **flt.forwards, **plan(tiles, h.shape[1]))
 
 
-def backward(flt: Filter, positions: Any, h: Any, gy: Any, graph: Graph, gh: Any, gpos: Any, more: Any) -> None:
+def backward(flt: Filter, positions: Any, h: Any, gy: Any, edges: Edges, gh: Any, gpos: Any, more: Any) -> None:
     """Launches the backward kernel: writes gh, if any, and gpos, to which `more`, if any, is added."""
-    edges, size = flt.edges(graph.around), tiles(h.shape[1])
-    cfconv_bwd(positions, h, gy, edges, flt.weights, gh, gpos, more, **flt.backwards, **size)
+    cfconv_bwd(positions, h, gy, edges, flt.weights, gh, gpos, more, **flt.backwards, **plan(tiles, h.shape[1]))
+
+
+# For PyTorch's graph. Operators take tensors and plain values, so the graph's arrays stand one by one.
+
+
+def _filter(
+    weights: tuple[Any, ...], numbers: tuple[float, ...], names: tuple[str, str, str], enveloped: bool
+) -> Filter:
+    gamma, alpha, cutoff = numbers
+    activation, basis, envelope = names
+    made = Centres(weights[-1], gamma, alpha)
+    which = BASES[(basis, enveloped)]
+    return Filter.of(network_of(*weights), made, cutoff, activation, which, ENVELOPES[envelope])
 
 
 @tg.program
-def message(x: Any, positions: Any, w1: Any, b1: Any, w2: Any, b2: Any = None, *, flt: Filter, graph: Graph) -> Any:
-    """`cfconv`, for PyTorch's graph; the weights stand in `flt` too, and are here to be refused a gradient."""
+def schnet_cfconv(
+    x: Any,
+    positions: Any,
+    w1: Any,
+    b1: Any,
+    w2: Any,
+    mu: Any,
+    into_ptr: Any,
+    into_other: Any,
+    around_ptr: Any,
+    around_other: Any,
+    b2: Any = None,
+    into_shift: Any = None,
+    around_shift: Any = None,
+    heard: Any = None,
+    told: Any = None,
+    *,
+    gamma: float,
+    alpha: float,
+    cutoff: float,
+    activation: str,
+    basis: str,
+    envelope: str,
+    enveloped_basis: bool,
+) -> Any:
+    """`cfconv`; `into` and `around` are the rows of a `Graph`."""
+    weights, names = (w1, b1, w2, b2, mu), (activation, basis, envelope)
     y = tg.empty_like(x)
-    forward(flt, positions, x, graph, y)
-    return y, tg.save(x, positions)
+    edges = edges_of(into_ptr, into_other, into_shift, None, None)
+    forward(_filter(weights, (gamma, alpha, cutoff), names, enveloped_basis), positions, x, edges, y)
+    return y, tg.save(x, positions, *weights, around_ptr, around_other, around_shift, heard, told)
 
 
-@message.backward
-def message_backward(saved: Any, gy: Any, *, flt: Filter, graph: Graph, needs: tuple[bool, ...]) -> Any:
+@schnet_cfconv.backward
+def schnet_cfconv_backward(
+    saved: Any,
+    gy: Any,
+    *,
+    gamma: float,
+    alpha: float,
+    cutoff: float,
+    activation: str,
+    basis: str,
+    envelope: str,
+    enveloped_basis: bool,
+    needs: tuple[bool, ...],
+) -> Any:
     """The gradients of x and positions."""
-    x, positions = saved
+    x, positions, *weights = saved[:7]
+    flt = _filter(tuple(weights), (gamma, alpha, cutoff), (activation, basis, envelope), enveloped_basis)
     gx, gpos = tg.empty_like(x) if needs[0] else None, tg.empty_like(positions)
-    backward(flt, positions, x, gy.contiguous(), graph, gx, gpos, None)
+    backward(flt, positions, x, gy.contiguous(), edges_of(*saved[7:]), gx, gpos, None)
     return gx, gpos
+
+
+OPERATOR = Operator(schnet_cfconv)
+
+
+def in_torch(flt: Filter, names: dict[str, Any], x: Any, positions: Any, graph: Graph) -> Any:
+    """`cfconv` as an operator of PyTorch's."""
+    w, into, around = flt.weights, flt.edges(graph.into), flt.edges(graph.around)
+    arrays = (
+        w.w1, w.b1, w.w2, w.mu, into.ptr, into.other, around.ptr, around.other, w.b2, into.shift, around.shift,
+        around.heard, around.told,
+    )  # fmt: skip
+    numbers = {"gamma": flt.forwards["gamma"], "alpha": flt.forwards["alpha"], "cutoff": flt.forwards["rc"]}
+    return OPERATOR(x, positions, *map(tensor, arrays), **numbers, **names)
+
+
+def tensor(x: Any) -> Any:
+    """An array of NumPy's as a tensor over the same memory; others as they are."""
+    return sys.modules["torch"].from_numpy(x) if isinstance(x, np.ndarray) else x
