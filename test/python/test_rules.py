@@ -283,6 +283,22 @@ def test_dead_carried_values_of_nested_streams() -> None:
 
 
 @kernel
+def counted(j: In[i32, "N"], y: Out[i32, "N"]):
+    """The accumulator is also what the rows are named by."""
+    i = tg.grid(1)
+    t = tg.load(j, (tg.span(9),))
+    tg.store(y, (tg.span(9),), tg.segment_sum(t, tg.full((9,), 1, i32), t))
+
+
+def test_an_accumulator_that_is_read_as_well() -> None:
+    j = np.array([1, 1, 2, 3, 4, 5, 6, 7, 8], np.int32)
+    want, y = j.copy(), np.zeros_like(j)
+    np.add.at(want, j, 1)
+    counted(j, y)
+    np.testing.assert_array_equal(y, want)
+
+
+@kernel
 def limited(x: X, y: Y):
     """Static limits of spans, on axes whose sizes are known at launch only."""
     i = tg.grid(1)

@@ -373,7 +373,8 @@ LogicalResult Materializer::convert(ReduceStoreOp op) {
 LogicalResult Materializer::convert(SegmentSumOp op) {
   OpBuilder builder(op);
   Value acc = op.getAcc();
-  Value out = chooseBuffer(op.getResult(), op, acc == op.getX() ? ArrayRef<Value>() : acc);
+  bool read = acc == op.getX() || acc == op.getBy();
+  Value out = chooseBuffer(op.getResult(), op, read ? ArrayRef<Value>() : acc);
   copy(builder, op.getLoc(), buffer(acc), out);
   sched::SegmentSumOp::create(builder, op.getLoc(), buffer(op.getX()), buffer(op.getBy()), out,
                               op.getLabelAttr());
