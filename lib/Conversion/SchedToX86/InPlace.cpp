@@ -77,6 +77,11 @@ bool x86::canReadInPlace(Context &context, CopyOp op) {
   return llvm::all_of(buffer.getUsers(), [&](Operation *user) {
     if (user == op || isPast(op->getBlock()->findAncestorOpInBlock(*user)))
       return true;
+    // A product reads the elements of its left operand one by one, wherever they are.
+    // What it reads again in each trip of a loop is better near.
+    if (auto mma = dyn_cast<MmaOp>(user))
+      return mma->getBlock() == op->getBlock() && mma.getA() == buffer &&
+             mma.getB() != buffer && mma.getC() != buffer && mma.getScale() != buffer;
     auto map = dyn_cast<MapOp>(user);
     return map && (map == end || !llvm::is_contained(map.getOuts(), buffer));
   });

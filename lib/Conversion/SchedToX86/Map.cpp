@@ -31,6 +31,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/X86Vector/X86VectorDialect.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -50,7 +51,7 @@ public:
       Value place = context.arena.get(out);
       if (sched::StoreOp store = x86::findStoreInPlace(context, op, i))
         place = x86::writeInPlace(context, emit, store), inOrder = true;
-      (reduce ? reductions : stores).push_back({value, place, reduce});
+      (reduce ? reductions : stores).push_back({value, place, reduce, findUnrounded(value, out)});
       if (reduce)
         axis = reduce.getAxis();
     }
@@ -68,7 +69,10 @@ private:
   struct Output {
     Value value, memref;
     ReduceOp reduce;
+    Value unrounded; ///< what `value` is bf16 of, if the machine may round as it does; or null
   };
+  Value findUnrounded(Value value, Value out);
+  Value getStored(const Output &output, int64_t row);
 
   /// What is evaluated in one trip.
   struct Block {
@@ -106,6 +110,31 @@ private:
 };
 
 } // namespace
+
+/// The machine's conversion to bf16 takes subnormal numbers for 0. So do its products
+/// of bf16: a tile that nothing else reads may be rounded by it.
+Value MapNest::findUnrounded(Value value, Value out) {
+  auto round = value.getDefiningOp<arith::TruncFOp>();
+  auto buf = cast<BufType>(out.getType());
+  if (!round || !context.target.hasPairDots() || !buf.getElem().isBF16() || buf.isPacked() ||
+      !getElementTypeOrSelf(round.getIn().getType()).isF32())
+    return nullptr;
+  bool onlyProducts = llvm::all_of(out.getUsers(), [&](Operation *user) {
+    if (user == op.getOperation())
+      return !llvm::is_contained(op.getIns(), out);
+    auto mma = dyn_cast<MmaOp>(user);
+    return mma && mma.getA() == out && mma.getC() != out;
+  });
+  return onlyProducts ? round.getIn() : Value();
+}
+
+Value MapNest::getStored(const Output &output, int64_t row) {
+  if (!output.unrounded)
+    return emit.toStorage(body.get(output.value, row));
+  Value wide = body.get(output.unrounded, row);
+  return x86vector::CvtPackedF32ToBF16Op::create(
+      emit.builder, emit.loc, x86::Emitter::withElement(wide.getType(), emit.builder.getBF16Type()), wide);
+}
 
 /// The most vectors up to `most` that divide the axis, or `most` where that is far
 /// fewer.
@@ -195,7 +224,7 @@ void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors
       // Everything is read before anything is written: buffers may be the same.
       x86::Values stored, reduced;
       for (Output &output : stores)
-        stored.push_back(emit.toStorage(body.get(output.value, r)));
+        stored.push_back(getStored(output, r));
       for (Output &output : reductions)
         reduced.push_back(body.get(output.reduce.getX(), r));
       for (auto [output, value] : llvm::zip(stores, stored))

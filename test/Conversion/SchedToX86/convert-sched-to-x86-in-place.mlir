@@ -116,3 +116,36 @@ sched.kernel @buffers(inout %x: !v, in %u: !n, in %f: !f, out %y: !v) target "x8
   }
   tegula.return
 }
+
+// A product reads its left operand where it lies; one that is loaded before the loop
+// is read in each trip, and copied.
+!b = !sched.buf<32x32xf32, local, pack n32>
+// CHECK-LABEL: sched.kernel @left
+// CHECK:      vector.store %{{.*}} : memref<8x32xf32>
+// CHECK:      scf.for
+// CHECK:        %[[A:.*]] = scf.if %{{.*}} -> (memref<8x32xf32, strided<[?, 1], offset: ?>>) {
+// CHECK:        memref.load %[[A]]
+// CHECK:        vector.fma
+// CHECK:        memref.load %{{.*}} : memref<8x32xf32>
+// CHECK:        vector.fma
+sched.kernel @left(in %x: !v, out %y: !v) target "x86-64-v4" {
+  %c0 = arith.constant 0 : index
+  %c32 = arith.constant 32 : index
+  %n = memref.dim %x, %c0 : !v
+  tegula.grid (%i) to (%n) step (8) {
+    %a = sched.alloc : !t
+    %q = sched.alloc : !t
+    %b = sched.alloc : !b
+    %s = sched.alloc : !t
+    sched.copy %x[%i, %c0] to %q : !v, !t
+    scf.for %k = %c0 to %n step %c32 {
+      sched.copy %x[%k, %c0] to %a : !v, !t
+      sched.copy %x[%k, %c0] to %b : !v, !b
+      sched.mma %a, %b into %s : !t, !b, !t
+      sched.mma %q, %b onto %s : !t, !b, !t
+    }
+    sched.store %s to %y[%i, %c0] : !t, !v
+    tegula.yield
+  }
+  tegula.return
+}

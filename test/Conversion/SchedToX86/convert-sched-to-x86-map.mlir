@@ -208,3 +208,40 @@ sched.kernel @constant(in %v: !x) target "x86-64-v4" {
   }
   tegula.return
 }
+
+// What only products read is rounded by the machine's conversion; what a map reads too,
+// in integers, which keeps subnormal numbers.
+!wide = !sched.buf<8x32xf32, local>
+!near = !sched.buf<8x32xbf16, local>
+!panel = !sched.buf<32x32xbf16, local, pack n32>
+// CHECK-LABEL: sched.kernel @rounded
+// CHECK: x86vector.avx512.cvt.packed.f32_to_bf16 %{{.*}} : vector<16xf32> -> vector<16xbf16>
+// CHECK: x86vector.avx512.dot
+// CHECK-NOT: cvt.packed
+// CHECK: arith.shrui
+// CHECK: tegula.return
+sched.kernel @rounded(in %x: memref<?xf32>) target "x86-64-v4+avx512bf16" {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%g) to (%c1) step (1) {
+    %w = sched.alloc : !wide
+    %p = sched.alloc : !near
+    %r = sched.alloc : !near
+    %b = sched.alloc : !panel
+    %s = sched.alloc : !wide
+    sched.map domain [8, 32] ins(%a = %w : !wide) outs(%p : !near) {
+      %t = arith.truncf %a : tensor<8x32xf32> to tensor<8x32xbf16>
+      sched.yield %t : tensor<8x32xbf16>
+    }
+    sched.mma %p, %b into %s : !near, !panel, !wide
+    sched.map domain [8, 32] ins(%a = %s : !wide) outs(%r : !near) {
+      %t = arith.truncf %a : tensor<8x32xf32> to tensor<8x32xbf16>
+      sched.yield %t : tensor<8x32xbf16>
+    }
+    sched.map domain [8, 32] ins(%a = %r : !near) outs(%w : !wide) {
+      %e = arith.extf %a : tensor<8x32xbf16> to tensor<8x32xf32>
+      sched.yield %e : tensor<8x32xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
