@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import tegula as tg
 from tegula.ops.fft_conv.transform import BUTTERFLIES, Transform
 
 LANES = 16
@@ -18,8 +19,9 @@ LAST = (16, 32)
 MIDDLE = (2, 4, 8, 16)
 GROUPS = ((), (4,), (8,), (4, 4), (8, 4), (8, 8), (8, 4, 4), (8, 8, 4), (8, 8, 8))
 FIRST = 64
-ON_CHIP = 32 * 1024
-"""Points that one kernel transforms; beyond, the first factor is split off into kernels of its own."""
+ON_CHIP = 32 * 1024  # points that one kernel transforms on any x86, whose caches are no hard limit
+BYTES = 32  # of a point: a signal, what a stage makes of it, its spectrum, twiddle factors
+INNER = 8192  # points of what is left of a larger transform
 OUTER = 128
 SMALLEST_BLOCK = 512
 
@@ -107,12 +109,18 @@ class Layout:
         return max(1, min(self.size // width, -(-length // width)))
 
 
+def on_chip() -> int:
+    """Points that one kernel transforms here; beyond, an outer factor is split off into kernels of its own."""
+    return max(ON_CHIP, tg.target.on_chip_bytes // BYTES)
+
+
 @functools.lru_cache(maxsize=1024)  # a pure function of sizes
 def choose(
     points: int, length: int, twisted: bool, exact: bool = False, band: tuple[float, float] | None = None
 ) -> Transform | None:
     """The cheapest transform of `points` points (or more) for signals of `length`; None if there is none."""
-    found = (t for t in candidates(points, twisted, exact) if t.size <= ON_CHIP)
+    most = ON_CHIP if points <= ON_CHIP else on_chip()
+    found = (t for t in candidates(points, twisted, exact) if t.size <= most)
     return min(
         found if band is None else (t.banded(*band) for t in found),
         key=lambda t: cost(t, rows_of(t, length)),
@@ -122,7 +130,8 @@ def choose(
 
 def split(points: int, twisted: bool, exact: bool) -> Layout | None:
     """The same beyond what fits on chip: an outer factor of at most OUTER, and the rest."""
-    for outer in range(-(-points // ON_CHIP), OUTER + 1):
+    least, best = -(-points // on_chip()), min(OUTER, -(-points // INNER))
+    for outer in (*range(best, OUTER + 1), *range(best - 1, least - 1, -1)):
         if exact and points % outer:
             continue
         inner = choose(-(-points // outer), -(-points // outer), False, exact)
