@@ -105,9 +105,9 @@ static bool mayStoreAt(MapOp map, sched::StoreOp store, Value buffer) {
   for (Operation *op = map->getNextNode(); op != store; op = op->getNextNode()) {
     if (op->getNumRegions() != 0 && !isa<MapOp>(op))
       return false;
+    bool looksAtMemory = !isMemoryEffectFree(op);
     for (Value operand : op->getOperands())
-      if (operand == buffer || (isa<SchedDialect>(op->getDialect()) &&
-                                isa<MemRefType>(operand.getType()) &&
+      if (operand == buffer || (looksAtMemory && isa<MemRefType>(operand.getType()) &&
                                 getViewOrigin(operand) == origin))
         return false;
   }
