@@ -69,6 +69,7 @@ def test_frame_pointer(tmp_path: Path) -> None:
     "target, match, count",
     [
         ("x86-64-v4", "f32|bf16", 22),
+        ("x86-64-v4+avx512bf16", "attention bf16|matmul bf16 (plain|gelu)$", 6),
         ("x86-64-v4", "norm f", 6),
         ("x86-64-v3", "norm (f32|f64)|matmul f32|attention bf16 d64", 11),
     ],

@@ -129,7 +129,8 @@ Value MapNest::findUnrounded(Value value, Value out) {
 }
 
 Value MapNest::getStored(const Output &output, int64_t row) {
-  if (!output.unrounded)
+  // The conversion has forms of 8 and 16 lanes; a short row may be fewer.
+  if (!output.unrounded || body.getLanes() < 8)
     return emit.toStorage(body.get(output.value, row));
   Value wide = body.get(output.unrounded, row);
   return x86vector::CvtPackedF32ToBF16Op::create(
