@@ -299,6 +299,22 @@ def test_an_accumulator_that_is_read_as_well() -> None:
 
 
 @kernel
+def beyond(x: In[f64, "$M N"], y: Out[f64, "P Q"]):
+    """Tiles that leave a static extent at a static offset, on either side."""
+    i = tg.grid(1)
+    t = tg.load(x, (tg.span(1, 8), tg.span(-1, 8)))
+    tg.store(y, (tg.span(8), tg.span(8)), t * 2.0)
+
+
+def test_static_offsets_beyond_a_static_extent() -> None:
+    x, y = numbers(8, 9), np.zeros((8, 8))
+    beyond(x, y)
+    want = np.zeros((8, 8))
+    want[:7, 1:] = 2.0 * x[1:, :7]
+    np.testing.assert_array_equal(y, want)
+
+
+@kernel
 def limited(x: X, y: Y):
     """Static limits of spans, on axes whose sizes are known at launch only."""
     i = tg.grid(1)

@@ -562,10 +562,25 @@ Value TileTransfer::placeInStorage() {
   return viewTile(emit, storage, x86::Values(shape.size(), emit.index(0)), shape);
 }
 
+/// Whether a tile of `shape` may lie in `memref` at all: MLIR takes no subview that leaves
+/// a static extent, not even where it is never run.
+static bool mayLieIn(Value memref, ValueRange offsets, ArrayRef<int64_t> shape) {
+  ArrayRef<int64_t> extents = cast<MemRefType>(memref.getType()).getShape();
+  return llvm::all_of(llvm::zip_equal(offsets, extents, shape), [](auto axis) {
+    auto [offset, extent, size] = axis;
+    int64_t first = getConstantIntValue(offset).value_or(0);
+    return first >= 0 && (ShapedType::isDynamic(extent) || first + size <= extent);
+  });
+}
+
 /// The tile in its view, or in the storage after what there is to do `otherwise`.
 Value TileTransfer::choosePlace(function_ref<void()> otherwise) {
   if (!bounds.inside)
     return placeInView();
+  if (!mayLieIn(view, at, shape)) {
+    otherwise();
+    return placeInStorage();
+  }
   auto choice = scf::IfOp::create(
       emit.builder, emit.loc, bounds.inside,
       [&](OpBuilder &, Location) {
