@@ -80,11 +80,12 @@ def agree(y: Any, want: Any, gate: float) -> None:
     """y is right, and the same comparison refuses zeros and exchanged rows."""
     got = numpy_of(y)
     assert got.shape == want.shape
-    assert relative_rms(got, want, least_spacing(y)) <= gate
-    assert relative_rms(0 * got, want) > gate
+    spacing = least_spacing(y)
+    assert relative_rms(got, want, spacing) <= gate
+    assert relative_rms(0 * got, want, spacing) > gate
     first = want[..., :1, :] if want.shape[-2] > 1 else want[:1]
     if not np.array_equal(np.broadcast_to(first, want.shape), want):  # rows of stretched signals are alike
-        assert relative_rms(got[::-1, ::-1], want) > gate
+        assert relative_rms(got[::-1, ::-1], want, spacing) > gate
 
 
 def laid_out(x: Any, layout: str) -> Any:
