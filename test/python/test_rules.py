@@ -21,8 +21,6 @@ import tegula as tg
 from on_path import OnBothPaths as kernel
 from tegula import Cx, In, Out, T, U, const, f64, fn, i32, index, tile
 
-pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
-
 X = In[f64, "N"]
 Y = Out[f64, "N"]
 
@@ -433,7 +431,7 @@ HELPERS = {
     "waves": lambda t: tg.sin(t) * tg.cos(2.0 * t),
     "logs": lambda t: tg.log(t * t + 1.0) + tg.log2(t * t + 2.0) + tg.log1p(t * t),
     "powers": lambda t: tg.exp2(t) - tg.abs(t) + tg.floor(t),
-    "shapes": lambda t: (t.reshape(2, 2).T[:, None, :].reshape(4) * 3.0),
+    "shapes": lambda t: t.reshape(2, 2).T[:, None, :].reshape(4) * 3.0,
     "constant": lambda t: t * 0.0 + 1.0,
     "casts": lambda t: (t * t).to(tg.f32).to(f64),
 }

@@ -19,8 +19,6 @@ from tegula import A, In, Out, T, tile
 from tegula._compiler.backend import resolved
 from tegula.errors import ScheduleError, TegulaError
 
-pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
-
 HOST = resolved("native").split("+")[0]
 ROWS = """\
     all 0  kt                            pack n32t   # keys, turned

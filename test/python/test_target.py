@@ -14,8 +14,6 @@ from tegula import In, Out, T, tile
 from tegula._compiler.backend import CompileFailed, resolved, target_facts
 from tegula.errors import StaticError
 
-pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
-
 
 def test_facts() -> None:
     assert tg.target.name == resolved("native")

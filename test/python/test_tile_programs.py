@@ -20,8 +20,6 @@ from tile_programs.form import count, source
 from tile_programs.reduce import reduced, report
 from tile_programs.run import Target, arguments, difference, failure, outputs
 
-pytest.importorskip("tegula.runtime", reason="the compiled library is not there")
-
 PROGRAMS, BATCH = 1000, 20
 
 

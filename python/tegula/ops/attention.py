@@ -232,6 +232,10 @@ def attention_dq(
     tg.store(dq[b, h], (m, d), (acc * scale).to(T))
 
 
+PACKING = 20
+"""What reading and packing all keys costs an instance, in rows of queries; measured on AVX-512."""
+
+
 def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> tuple[int, int]:
     """BM and BN, from sizes alone: results must not depend on the number of threads.
 
@@ -253,9 +257,6 @@ def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> 
     while bn > 32 and 4 * (bn + bm) * width > 768 * 1024:
         bn //= 2
     return bm, bn
-
-
-PACKING = 20
 
 
 def tiles_of_queries(m: int, n: int, d: int, dv: int, causal: bool, heads: int = 0) -> dict[str, int]:
