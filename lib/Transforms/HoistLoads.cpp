@@ -57,9 +57,19 @@ static ScheduleAttr withoutLabels(ScheduleAttr schedule, const SmallPtrSetImpl<A
                   [&](StringAttr label) { return !gone.contains(label); });
     if (!labels.empty())
       rows.push_back(ScheduleRowAttr::get(schedule.getContext(), row.getRole(), row.getStage(),
-                                          labels, row.getFlag(), row.getAmount()));
+                                          labels, row.getFlags(), row.getAmounts(),
+                                          row.getPhase()));
   }
-  return ScheduleAttr::get(schedule.getContext(), rows);
+  SmallVector<ScheduleRingAttr> rings;
+  for (ScheduleRingAttr ring : schedule.getRings()) {
+    SmallVector<StringAttr> labels;
+    llvm::copy_if(ring.getLabels(), std::back_inserter(labels),
+                  [&](StringAttr label) { return !gone.contains(label); });
+    if (!labels.empty())
+      rings.push_back(ScheduleRingAttr::get(schedule.getContext(), ring.getName(), ring.getKind(),
+                                            ring.getDepth(), labels));
+  }
+  return ScheduleAttr::get(schedule.getContext(), rows, rings);
 }
 
 /// What moves: every invariant op that is not cheap, and the invariant ops that

@@ -65,7 +65,12 @@ static ScheduleAttr plan(StreamOp stream, const TargetInfo &target) {
   SmallVector<StringAttr> elementwise;
   auto addRow = [&](ArrayRef<StringAttr> labels, std::optional<ScheduleFlag> flag,
                     int64_t amount) {
-    rows.push_back(ScheduleRowAttr::get(context, "all", /*stage=*/0, labels, flag, amount));
+    SmallVector<ScheduleFlag, 1> flags;
+    if (flag)
+      flags.push_back(*flag);
+    rows.push_back(ScheduleRowAttr::get(context, "all", /*stage=*/0, labels, flags,
+                                        SmallVector<int64_t, 1>(flags.size(), amount),
+                                        /*phase=*/nullptr));
   };
   auto flush = [&] {
     if (!elementwise.empty())

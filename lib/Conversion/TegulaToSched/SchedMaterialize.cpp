@@ -311,13 +311,14 @@ FailureOr<BufType> Materializer::getStorage(Value tile, AnchorOpInterface anchor
     return side ? BufType::get(type, sched::Space::local,
                                target.getPanelWidth(type.getElementType()), *side)
                 : BufType::get(type);
-  bool packT = row.getFlag() == ScheduleFlag::pack_t;
-  if (!packT && row.getFlag() != ScheduleFlag::pack)
+  bool packT = row.has(ScheduleFlag::pack_t);
+  if (!packT && !row.has(ScheduleFlag::pack))
     return BufType::get(type);
   if (side != packT)
     return anchor->emitOpError() << "is scheduled to be packed, but is not only the "
                                  << (packT ? "transposed " : "") << "right operand of products";
-  return BufType::get(type, sched::Space::local, row.getAmount(), packT);
+  int64_t width = *row.getAmount(packT ? ScheduleFlag::pack_t : ScheduleFlag::pack);
+  return BufType::get(type, sched::Space::local, width, packT);
 }
 
 LogicalResult Materializer::convert(LoadOp op) {
@@ -427,8 +428,8 @@ LogicalResult Materializer::convert(DotOp op) {
   Value a = getLeftOperand(op), b = getRightOperand(op);
   bool transA = op.getTransA() && a == buffer(op.getA());
   IntegerAttr panel;
-  if (ScheduleRowAttr row = getRow(op); row && row.getFlag() == ScheduleFlag::panel)
-    panel = builder.getI64IntegerAttr(row.getAmount());
+  if (ScheduleRowAttr row = getRow(op); row && row.has(ScheduleFlag::panel))
+    panel = builder.getI64IntegerAttr(*row.getAmount(ScheduleFlag::panel));
   sched::MmaOp::create(builder, loc, a, b, c, scale ? buffer(scale) : Value(), transA,
                        op.getTransB(), static_cast<bool>(acc), panel, op.getLabelAttr());
   place(op.getResult(), c);

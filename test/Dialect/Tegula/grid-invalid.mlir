@@ -109,3 +109,25 @@ tegula.kernel @order(%n: index) {
   }
   tegula.return
 }
+
+// -----
+
+// C5: roles have different names
+tegula.kernel @c5(%n: index) {
+  // expected-error @+1 {{has two roles called 'mma'}}
+  tegula.grid (%i) to (%n) step (1) roles [<mma warps 1>, <mma groups 2>] {
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// Roles: C2
+tegula.kernel @role_members(%n: index) {
+  // expected-error @+1 {{role 'mma' needs members and a budget of registers, got 0 and 0}}
+  tegula.grid (%i) to (%n) step (1) roles [<mma warps 0>] {
+    tegula.yield
+  }
+  tegula.return
+}

@@ -44,3 +44,12 @@ tegula.kernel @heavy() {
   }
   tegula.return
 }
+
+// CHECK-LABEL: tegula.kernel @roles
+tegula.kernel @roles(%n: index) {
+  // CHECK: tegula.grid (%{{.*}}) to (%{{.*}}) step (4) roles [<load warps 1 regs 24>, <mma groups 2>] {
+  tegula.grid (%i) to (%n) step (4) roles [<load warps 1 regs 24>, <mma groups 2>] {
+    tegula.yield
+  }
+  tegula.return
+}

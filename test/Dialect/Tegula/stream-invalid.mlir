@@ -282,3 +282,100 @@ func.func @row(%lo: index, %hi: index) {
   }
   return
 }
+
+// -----
+
+// C4: a ring holds loads
+func.func @ring_no_load(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{ring 'kc' holds 'r', which is no load of the stream}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">, <all 0 "r">] rings [<kc sync 1 "r">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    %r = tegula.reduce max %kt axis 0 label "r" : tensor<4xf32> -> tensor<f32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// C4: what a ring holds has a row
+func.func @ring_no_row(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{ring 'kc' holds 'kt.put', which has no row}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">] rings [<kc sync 1 "kt.put">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// C4: a label is in one ring
+func.func @ring_twice(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{label 'kt' is in two rings}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">] rings [<kc sync 1 "kt">, <kd sync 1 "kt">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// C4: the second half of a load fills a ring
+func.func @put_no_ring(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{label 'kt.put' fills no ring}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">, <all 0 "kt.put">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// Rings: C2
+func.func @ring_depth(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{ring 'kc' needs at least one slot, got 0}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">] rings [<kc sync 0 "kt">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// Rings: C1
+func.func @ring_name(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{name of a ring must be an identifier, got 'k.c'}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">] rings [<k.c sync 1 "kt">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// Rings: the text form
+func.func @ring_kind(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{unknown kind of ring 'slow'}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt">] rings [<kc slow 1 "kt">]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}
+
+// -----
+
+// Rows of schedules: C2
+func.func @row_flag_twice(%lo: index, %hi: index, %v: memref<?xf32>) {
+  // expected-error @+1 {{a schedule row has flag 'ahead' twice}}
+  tegula.stream %n = %lo to %hi step 4 label "keys" schedule<[<all 0 "kt" ahead 1 ahead 2>]> {
+    %kt = tegula.load %v[%n] label "kt" : memref<?xf32> -> tensor<4xf32>
+    tegula.yield
+  }
+  return
+}

@@ -62,3 +62,17 @@ func.func @scheduled(%lo: index, %hi: index, %v: memref<?x4xf32>, %s0: !tegula.s
   }
   return
 }
+
+// CHECK-LABEL: @ring
+func.func @ring(%lo: index, %hi: index, %v: memref<?x4xf32>) {
+  %c0 = arith.constant 0 : index
+  // CHECK: schedule<[<all 0 "kt" phase "qk">, <all 1 "kt.put" phase "qk">, <all 0 "vt">, <mma 1 "s" async lag 1 turn>] rings [<kc sync 1 "kt.put">, <vc fifo 2 "vt">]> {
+  tegula.stream %n = %lo to %hi step 4 label "keys"
+      schedule<[<all 0 "kt" phase "qk">, <all 1 "kt.put" phase "qk">, <all 0 "vt">, <mma 1 "s" async lag 1 turn>] rings [<kc sync 1 "kt.put">, <vc fifo 2 "vt">]> {
+    %kt = tegula.load %v[%n, %c0] label "kt" : memref<?x4xf32> -> tensor<4x4xf32>
+    %vt = tegula.load %v[%n, %c0] label "vt" : memref<?x4xf32> -> tensor<4x4xf32>
+    %s = tegula.dot %kt, %vt label "s" : tensor<4x4xf32>, tensor<4x4xf32> -> tensor<4x4xf32>
+    tegula.yield
+  }
+  return
+}

@@ -256,6 +256,14 @@ ParseResult GridOp::parse(OpAsmParser &parser, OperationState &result) {
   }
   if (succeeded(parser.parseOptionalKeyword("resident")))
     properties.resident = builder.getUnitAttr();
+  if (succeeded(parser.parseOptionalKeyword("roles"))) {
+    SmallVector<Attribute> roles;
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&] {
+          return success(roles.emplace_back(ScheduleRoleAttr::parse(parser, {})) != nullptr);
+        }))
+      return failure();
+    properties.roles = builder.getArrayAttr(roles);
+  }
   if (parser.parseOptionalAttrDictWithKeyword(result.attributes))
     return failure();
   return parser.parseRegion(*result.addRegion(), ids);
@@ -275,8 +283,14 @@ void GridOp::print(OpAsmPrinter &printer) {
   }
   if (getResident())
     printer << " resident";
+  if (ArrayAttr roles = getRolesAttr()) {
+    printer << " roles [";
+    llvm::interleaveComma(roles.getAsRange<ScheduleRoleAttr>(), printer,
+                          [&](ScheduleRoleAttr role) { role.print(printer); });
+    printer << "]";
+  }
   printer.printOptionalAttrDictWithKeyword((*this)->getAttrs(),
-                                           {"steps", "order", "group", "resident"});
+                                           {"steps", "order", "group", "resident", "roles"});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
 }
@@ -306,6 +320,12 @@ LogicalResult GridOp::verify() {
   if (getOrder() == GridOrder::grouped && static_cast<int64_t>(getGroup()) < 1) // C3
     return emitOpError() << "order grouped needs a positive group, got "
                          << static_cast<int64_t>(getGroup());
+  if (ArrayAttr roles = getRolesAttr()) { // C5
+    llvm::StringSet<> names;
+    for (auto role : roles.getAsRange<ScheduleRoleAttr>())
+      if (!names.insert(role.getName()).second)
+        return emitOpError() << "has two roles called '" << role.getName() << "'";
+  }
   return success();
 }
 

@@ -39,28 +39,60 @@ ScheduleRowAttr tegula::findRow(ScheduleAttr schedule, StringAttr label) {
   return nullptr;
 }
 
+/// The label of the load whose second half `label` is, or nothing.
+static std::optional<StringRef> getFetch(StringRef label) {
+  return label.consume_back(".put") ? std::optional<StringRef>(label) : std::nullopt;
+}
+
+/// Rings name loads, each once, and by the half that fills them.
+static LogicalResult verifyRings(StreamOp stream, const llvm::StringSet<> &loads,
+                                 const llvm::StringSet<> &scheduled) {
+  llvm::StringSet<> held;
+  for (ScheduleRingAttr ring : stream.getScheduleAttr().getRings())
+    for (StringAttr attr : ring.getLabels()) {
+      StringRef label = attr.getValue();
+      if (!loads.contains(getFetch(label).value_or(label)))
+        return stream.emitOpError() << "ring '" << ring.getName() << "' holds '" << label
+                                    << "', which is no load of the stream";
+      if (!scheduled.contains(label))
+        return stream.emitOpError()
+               << "ring '" << ring.getName() << "' holds '" << label << "', which has no row";
+      if (!held.insert(label).second)
+        return stream.emitOpError() << "label '" << label << "' is in two rings";
+    }
+  for (StringRef label : scheduled.keys())
+    if (getFetch(label) && !held.contains(label))
+      return stream.emitOpError() << "label '" << label << "' fills no ring";
+  return success();
+}
+
 LogicalResult tegula::verifySchedule(StreamOp stream) {
   ScheduleAttr schedule = stream.getScheduleAttr();
   if (!schedule)
     return success();
   StringRef name = stream.getLabel().value_or("");
-  llvm::StringSet<> present, scheduled;
-  for (Anchor anchor : getAnchors(stream))
+  llvm::StringSet<> present, loads, scheduled;
+  for (Anchor anchor : getAnchors(stream)) {
     present.insert(anchor.label.getValue());
+    if (isa<LoadOp, GatherOp>(anchor.op))
+      loads.insert(anchor.label.getValue());
+  }
   for (ScheduleRowAttr row : schedule.getRows())
-    for (StringAttr label : row.getLabels()) {
-      if (!present.contains(label.getValue()))
-        return stream.emitOpError() << "label '" << label.getValue()
-                                    << "' labels nothing in stream '" << name << "'";
-      if (!scheduled.insert(label.getValue()).second)
-        return stream.emitOpError() << "label '" << label.getValue() << "' of stream '" << name
-                                    << "' has two rows";
+    for (StringAttr attr : row.getLabels()) {
+      StringRef label = attr.getValue();
+      std::optional<StringRef> fetch = getFetch(label);
+      if (!present.contains(label) && !(fetch && loads.contains(*fetch)))
+        return stream.emitOpError()
+               << "label '" << label << "' labels nothing in stream '" << name << "'";
+      if (!scheduled.insert(label).second)
+        return stream.emitOpError()
+               << "label '" << label << "' of stream '" << name << "' has two rows";
     }
   for (Anchor anchor : getAnchors(stream))
     if (!scheduled.contains(anchor.label.getValue()))
-      return stream.emitOpError() << "label '" << anchor.label.getValue() << "' of stream '"
-                                  << name << "' has no row";
-  return success();
+      return stream.emitOpError() << "label '" << anchor.label.getValue() << "' of stream '" << name
+                                  << "' has no row";
+  return verifyRings(stream, loads, scheduled);
 }
 
 std::optional<bool> tegula::getRightOperandSide(Value tile) {
@@ -82,30 +114,70 @@ std::optional<bool> tegula::getRightOperandSide(Value tile) {
 static void printRow(llvm::raw_ostream &os, ScheduleRowAttr row) {
   std::string labels;
   llvm::raw_string_ostream text(labels);
-  llvm::interleave(row.getLabels(), text, [&](StringAttr label) { text << label.getValue(); },
-                   "+");
-  std::string flag;
-  llvm::raw_string_ostream flagText(flag);
-  if (row.getFlag()) {
-    StringRef word = stringifyScheduleFlag(*row.getFlag());
-    switch (*row.getFlag()) {
+  llvm::interleave(row.getLabels(), text, [&](StringAttr label) { text << label.getValue(); }, "+");
+  std::string flags;
+  llvm::raw_string_ostream flagText(flags);
+  for (auto [flag, amount] : llvm::zip(row.getFlags(), row.getAmounts())) {
+    flagText << (flagText.tell() ? " " : "");
+    switch (flag) {
     case ScheduleFlag::pack:
-      flagText << "pack n" << row.getAmount();
+      flagText << "pack n" << amount;
       break;
     case ScheduleFlag::pack_t:
-      flagText << "pack n" << row.getAmount() << "t";
+      flagText << "pack n" << amount << "t";
       break;
     case ScheduleFlag::in_place:
       flagText << "in place";
       break;
     default:
-      flagText << word;
-      if (row.getAmount())
-        flagText << " " << row.getAmount();
+      flagText << stringifyScheduleFlag(flag);
+      if (amount)
+        flagText << " " << amount;
     }
   }
+  if (row.getPhase())
+    flagText << (flagText.tell() ? " " : "") << "phase " << row.getPhase().getValue();
   std::string role = row.getRole().str() + " " + std::to_string(row.getStage());
-  os << llvm::format("    %-7s %-28s %s", role.c_str(), labels.c_str(), flag.c_str());
+  os << llvm::format("    %-7s %-28s %s", role.c_str(), labels.c_str(), flags.c_str());
+  os << "\n";
+}
+
+/// `roles    load warps 1 regs 24 | mma groups 2 regs 240`; one thread where none are set.
+static void printRoles(llvm::raw_ostream &os, GridOp grid) {
+  os << "  roles    ";
+  if (ArrayAttr roles = grid.getRolesAttr())
+    llvm::interleave(
+        roles.getAsRange<ScheduleRoleAttr>(), os,
+        [&](ScheduleRoleAttr role) {
+          os << role.getName() << (role.getGroups() ? " groups " : " warps ") << role.getMembers();
+          if (role.getRegs())
+            os << " regs " << role.getRegs();
+        },
+        " | ");
+  else
+    os << "all warps 1";
+  os << "\n";
+}
+
+/// `channels kc fifo 2 : kt | vc fifo 2 : vt`, of all streams of the kernel.
+static void printRings(llvm::raw_ostream &os, KernelOpInterface kernel) {
+  SmallVector<ScheduleRingAttr> rings;
+  kernel->walk<WalkOrder::PreOrder>([&](StreamOp stream) {
+    if (ScheduleAttr schedule = stream.getScheduleAttr())
+      llvm::append_range(rings, schedule.getRings());
+  });
+  if (rings.empty())
+    return;
+  os << "  channels ";
+  llvm::interleave(
+      rings, os,
+      [&](ScheduleRingAttr ring) {
+        os << ring.getName() << " " << stringifyRingKind(ring.getKind()) << " " << ring.getDepth()
+           << " :";
+        for (StringAttr label : ring.getLabels())
+          os << " " << label.getValue();
+      },
+      " | ");
   os << "\n";
 }
 
@@ -114,8 +186,10 @@ void tegula::printSchedule(llvm::raw_ostream &os, KernelOpInterface kernel, Stri
   kernel->walk([&](GridOp grid) {
     for (int64_t step : grid.getSteps())
       os << " " << step;
+    os << "\n";
+    printRoles(os, grid);
   });
-  os << "\n  roles    all warps 1\n";
+  printRings(os, kernel);
   kernel->walk<WalkOrder::PreOrder>([&](StreamOp stream) {
     os << "  stream " << stream.getLabel().value_or("-") << "  step " << stream.getStep()
        << "  order " << stringifyStreamOrder(stream.getOrder()) << "\n";

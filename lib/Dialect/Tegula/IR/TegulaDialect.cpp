@@ -124,92 +124,219 @@ LogicalResult ArgAttr::verify(function_ref<InFlightDiagnostic()> emitError, Acce
   if (!isIdentifier(name)) // C1
     return emitError() << "name of an argument must be an identifier, got '" << name << "'";
   if (align < 1 || (align & (align - 1)) != 0) // C2
-    return emitError() << "alignment of argument '" << name
-                       << "' must be a power of two, got " << align;
+    return emitError() << "alignment of argument '" << name << "' must be a power of two, got "
+                       << align;
   for (int64_t multiple : multiples)
     if (multiple < 1)
-      return emitError() << "stride multiples of argument '" << name
-                         << "' must be positive, got " << multiple;
+      return emitError() << "stride multiples of argument '" << name << "' must be positive, got "
+                         << multiple;
   if (access == Access::Value && (align != 1 || !multiples.empty())) // C3
     return emitError() << "scalar argument '" << name << "' cannot promise a layout";
   return success();
 }
 
-LogicalResult ScheduleRowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
-                                      StringRef role, int64_t stage, ArrayRef<StringAttr> labels,
-                                      std::optional<ScheduleFlag> flag, int64_t amount) {
+LogicalResult ScheduleRoleAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef name,
+                                       bool groups, int64_t members, int64_t regs) {
+  if (!isIdentifier(name)) // C1
+    return emitError() << "name of a role must be an identifier, got '" << name << "'";
+  if (members < 1 || regs < 0) // C2
+    return emitError() << "role '" << name << "' needs members and a budget of registers, got "
+                       << members << " and " << regs;
+  return success();
+}
+
+// role: `name (warps | groups) n (regs n)?`
+Attribute ScheduleRoleAttr::parse(AsmParser &parser, Type) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef name;
+  int64_t members = 0, regs = 0;
+  if (parser.parseLess() || parser.parseKeyword(&name))
+    return {};
+  bool groups = succeeded(parser.parseOptionalKeyword("groups"));
+  if ((!groups && parser.parseKeyword("warps")) || parser.parseInteger(members))
+    return {};
+  if (succeeded(parser.parseOptionalKeyword("regs")) && parser.parseInteger(regs))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return ScheduleRoleAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                                      name, groups, members, regs);
+}
+
+void ScheduleRoleAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getName() << (getGroups() ? " groups " : " warps ") << getMembers();
+  if (getRegs())
+    printer << " regs " << getRegs();
+  printer << ">";
+}
+
+/// label: `"label" + "label" + ...`
+static ParseResult parseLabels(AsmParser &parser, SmallVectorImpl<StringAttr> &labels) {
+  do {
+    std::string label;
+    if (parser.parseString(&label))
+      return failure();
+    labels.push_back(StringAttr::get(parser.getContext(), label));
+  } while (succeeded(parser.parseOptionalPlus()));
+  return success();
+}
+
+static void printLabels(AsmPrinter &printer, ArrayRef<StringAttr> labels) {
+  llvm::interleave(labels, printer, [&](StringAttr label) { printer << label; }, " + ");
+}
+
+LogicalResult ScheduleRingAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef name,
+                                       RingKind kind, int64_t depth, ArrayRef<StringAttr> labels) {
+  if (!isIdentifier(name)) // C1
+    return emitError() << "name of a ring must be an identifier, got '" << name << "'";
+  if (depth < 1) // C2
+    return emitError() << "ring '" << name << "' needs at least one slot, got " << depth;
+  if (labels.empty()) // C3
+    return emitError() << "ring '" << name << "' names at least one label";
+  return success();
+}
+
+// ring: `name kind depth labels`
+Attribute ScheduleRingAttr::parse(AsmParser &parser, Type) {
+  SMLoc loc = parser.getCurrentLocation();
+  StringRef name, word;
+  int64_t depth = 0;
+  SmallVector<StringAttr> labels;
+  if (parser.parseLess() || parser.parseKeyword(&name) || parser.parseKeyword(&word))
+    return {};
+  std::optional<RingKind> kind = symbolizeRingKind(word);
+  if (!kind) {
+    parser.emitError(parser.getNameLoc(), "unknown kind of ring '") << word << "'";
+    return {};
+  }
+  if (parser.parseInteger(depth) || parseLabels(parser, labels) || parser.parseGreater())
+    return {};
+  return ScheduleRingAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
+                                      name, *kind, depth, labels);
+}
+
+void ScheduleRingAttr::print(AsmPrinter &printer) const {
+  printer << "<" << getName() << " " << stringifyRingKind(getKind()) << " " << getDepth() << " ";
+  printLabels(printer, getLabels());
+  printer << ">";
+}
+
+LogicalResult ScheduleRowAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef role,
+                                      int64_t stage, ArrayRef<StringAttr> labels,
+                                      ArrayRef<ScheduleFlag> flags, ArrayRef<int64_t> amounts,
+                                      StringAttr phase) {
   if (!isIdentifier(role)) // C1
     return emitError() << "role of a schedule row must be an identifier, got '" << role << "'";
   if (stage < 0)
     return emitError() << "stage of a schedule row must not be negative, got " << stage;
   if (labels.empty())
     return emitError() << "a schedule row names at least one label";
+  if (flags.size() != amounts.size())
+    return emitError() << "a schedule row has one number per flag";
+  for (auto [i, flag] : llvm::enumerate(flags))
+    if (llvm::is_contained(flags.take_front(i), flag)) // C2
+      return emitError() << "a schedule row has flag '" << stringifyScheduleFlag(flag) << "' twice";
   return success();
 }
 
-// row: `role stage "label" + "label" (flag (amount)?)?`
+std::optional<int64_t> ScheduleRowAttr::getAmount(ScheduleFlag flag) const {
+  for (auto [have, amount] : llvm::zip(getFlags(), getAmounts()))
+    if (have == flag)
+      return amount;
+  return std::nullopt;
+}
+
+// row: `role stage labels (flag amount?)* (phase "name")?`
 Attribute ScheduleRowAttr::parse(AsmParser &parser, Type) {
   SMLoc loc = parser.getCurrentLocation();
   StringRef role;
-  int64_t stage = 0, amount = 0;
+  int64_t stage = 0;
   SmallVector<StringAttr> labels;
-  std::optional<ScheduleFlag> flag;
-  if (parser.parseLess() || parser.parseKeyword(&role) || parser.parseInteger(stage))
+  SmallVector<ScheduleFlag> flags;
+  SmallVector<int64_t> amounts;
+  StringAttr phase;
+  if (parser.parseLess() || parser.parseKeyword(&role) || parser.parseInteger(stage) ||
+      parseLabels(parser, labels))
     return {};
-  do {
-    std::string label;
-    if (parser.parseString(&label))
-      return {};
-    labels.push_back(StringAttr::get(parser.getContext(), label));
-  } while (succeeded(parser.parseOptionalPlus()));
   StringRef word;
-  if (succeeded(parser.parseOptionalKeyword(&word))) {
-    flag = symbolizeScheduleFlag(word);
+  while (succeeded(parser.parseOptionalKeyword(&word))) {
+    if (word == "phase") {
+      std::string name;
+      if (parser.parseString(&name))
+        return {};
+      phase = StringAttr::get(parser.getContext(), name);
+      break;
+    }
+    std::optional<ScheduleFlag> flag = symbolizeScheduleFlag(word);
     if (!flag) {
       parser.emitError(parser.getNameLoc(), "unknown schedule flag '") << word << "'";
       return {};
     }
+    int64_t amount = 0;
     OptionalParseResult number = parser.parseOptionalInteger(amount);
     if (number.has_value() && failed(*number))
       return {};
+    flags.push_back(*flag);
+    amounts.push_back(amount);
   }
   if (parser.parseGreater())
     return {};
   return ScheduleRowAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
-                                     role, stage, labels, flag, amount);
+                                     role, stage, labels, flags, amounts, phase);
 }
 
 void ScheduleRowAttr::print(AsmPrinter &printer) const {
   printer << "<" << getRole() << " " << getStage() << " ";
-  llvm::interleave(getLabels(), printer, [&](StringAttr label) { printer << label; }, " + ");
-  if (getFlag()) {
-    printer << " " << stringifyScheduleFlag(*getFlag());
-    if (getAmount())
-      printer << " " << getAmount();
+  printLabels(printer, getLabels());
+  for (auto [flag, amount] : llvm::zip(getFlags(), getAmounts())) {
+    printer << " " << stringifyScheduleFlag(flag);
+    if (amount)
+      printer << " " << amount;
   }
+  if (getPhase())
+    printer << " phase " << getPhase();
   printer << ">";
 }
 
+/// A list in square brackets of attributes of kind `A`.
+template <typename A>
+static ParseResult parseAttrList(AsmParser &parser, SmallVectorImpl<A> &attrs) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() -> ParseResult {
+    auto attr = dyn_cast_or_null<A>(A::parse(parser, {}));
+    if (!attr)
+      return failure();
+    attrs.push_back(attr);
+    return success();
+  });
+}
+
+template <typename A> static void printAttrList(AsmPrinter &printer, ArrayRef<A> attrs) {
+  printer << "[";
+  llvm::interleaveComma(attrs, printer, [&](A attr) { attr.print(printer); });
+  printer << "]";
+}
+
+// schedule: `[row, ...] (rings [ring, ...])?`
 Attribute ScheduleAttr::parse(AsmParser &parser, Type) {
   SmallVector<ScheduleRowAttr> rows;
-  auto parseRow = [&]() -> ParseResult {
-    auto row = dyn_cast_or_null<ScheduleRowAttr>(ScheduleRowAttr::parse(parser, {}));
-    if (!row)
-      return failure();
-    rows.push_back(row);
-    return success();
-  };
-  if (parser.parseLess() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseRow) ||
-      parser.parseGreater())
+  SmallVector<ScheduleRingAttr> rings;
+  if (parser.parseLess() || parseAttrList(parser, rows))
     return {};
-  return ScheduleAttr::get(parser.getContext(), rows);
+  if (succeeded(parser.parseOptionalKeyword("rings")) && parseAttrList(parser, rings))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return ScheduleAttr::get(parser.getContext(), rows, rings);
 }
 
 void ScheduleAttr::print(AsmPrinter &printer) const {
-  printer << "<[";
-  llvm::interleaveComma(getRows(), printer, [&](ScheduleRowAttr row) { row.print(printer); });
-  printer << "]>";
+  printer << "<";
+  printAttrList(printer, getRows());
+  if (!getRings().empty()) {
+    printer << " rings ";
+    printAttrList(printer, getRings());
+  }
+  printer << ">";
 }
 
 //===----------------------------------------------------------------------===//
@@ -224,8 +351,7 @@ Type SoftmaxType::parse(AsmParser &parser) {
       parser.parseType(elem) || parser.parseGreater())
     return {};
   if (shape.size() != 2) {
-    parser.emitError(loc, "softmax state needs rows x columns, got ") << shape.size()
-                                                                      << " extents";
+    parser.emitError(loc, "softmax state needs rows x columns, got ") << shape.size() << " extents";
     return {};
   }
   return SoftmaxType::getChecked([&] { return parser.emitError(loc); }, parser.getContext(),

@@ -127,12 +127,14 @@ def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
     `order` is a hint and never changes a result, but for `sequential`: instances
     then run one after the other, the last axis fastest, which a lowering asks
     for where they reduce into memory in order. `resident` promises that all
-    instances run at once. A zero extent launches nothing.
+    instances run at once. A zero extent launches nothing. `roles` say who runs an
+    instance, where a schedule has been chosen.
 
     * C1: as many steps as extents and block arguments, at least one.
     * C2: steps are positive.
     * C3: `order grouped` has a positive group.
     * C4: stands in a kernel, and ends with a `tegula.yield` of nothing.
+    * C5: roles have different names.
 
     ```mlir
     // in a kernel, given %M: index, %N: index
@@ -143,7 +145,8 @@ def Tegula_GridOp : Tegula_Op<"grid", [SingleBlock, RecursiveMemoryEffects,
   }];
   let arguments = (ins Variadic<Index>:$extents, DenseI64ArrayAttr:$steps,
                        DefaultValuedAttr<Tegula_GridOrderAttr, "GridOrder::linear">:$order,
-                       DefaultValuedAttr<I64Attr, "0">:$group, UnitAttr:$resident);
+                       DefaultValuedAttr<I64Attr, "0">:$group, UnitAttr:$resident,
+                       OptionalAttr<Tegula_ScheduleRolesAttr>:$roles);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;

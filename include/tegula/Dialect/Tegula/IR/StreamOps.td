@@ -44,7 +44,8 @@ def Tegula_StreamOp : Tegula_Op<"stream", [
       the updated value is what is yielded.
     * C4: a `schedule` names every labelled anchor of the body (nested streams
       have their own) in exactly one row, structured ops by their inner labels,
-      and nothing else.
+      and nothing else but `x.put`, the second half of a load `x` that goes through
+      registers into a ring. Rings hold loads, each once, by the half that fills them.
     * C5: the body ends with `tegula.yield`.
 
     ```mlir

@@ -86,46 +86,101 @@ def Tegula_ArgAttr : Tegula_Attr<"Arg", "arg"> {
   let genVerifyDecl = 1;
 }
 
-// The schedule of one stream (SCHED.md 2): one row per anchor or fused group.
+// The schedule of a kernel (SCHED.md 2): roles on the grid; on each stream its rings
+// and one row per anchor or fused group.
 def Tegula_ScheduleFlag : Tegula_Enum<"ScheduleFlag", "how an anchor is issued", [
   I32EnumCase<"pack", 0>, I32EnumCase<"pack_t", 1>, I32EnumCase<"panel", 2>,
   I32EnumCase<"in_place", 3>, I32EnumCase<"into", 4>, I32EnumCase<"onto", 5>,
-  I32EnumCase<"ahead", 6>, I32EnumCase<"direct", 7>]>;
+  I32EnumCase<"ahead", 6>, I32EnumCase<"direct", 7>, I32EnumCase<"async", 8>,
+  I32EnumCase<"lag", 9>, I32EnumCase<"turn", 10>, I32EnumCase<"pass", 11>,
+  I32EnumCase<"finish", 12>, I32EnumCase<"transposed", 13>]>;
 
-def Tegula_ScheduleRowAttr : Tegula_Attr<"ScheduleRow", "row"> {
-  let summary = "role, stage, labels and flag of one row of a schedule";
+def Tegula_RingKind : Tegula_Enum<"RingKind", "who learns how that a slot of a ring is full", [
+  I32EnumCase<"tx", 0>, I32EnumCase<"arrive", 1>, I32EnumCase<"fifo", 2>,
+  I32EnumCase<"sync", 3>]>;
+
+def Tegula_ScheduleRoleAttr : Tegula_Attr<"ScheduleRole", "role"> {
+  let summary = "members of one role of a kernel";
   let description = [{
-    `labels` name the anchors that the row issues together. `flag` says how,
-    and `amount` carries the flag's number (panel height, pack width, steps
-    ahead; 0 where the flag has none). C1: the role is an identifier, the stage
-    is not negative, and there is at least one label.
+    `warps n`: n warps side by side, or n threads of a CPU; `groups n`: n groups of four
+    warps that act as one. `regs` is the budget of registers of a thread, 0 for whatever
+    the target gives. C1: the name is an identifier. C2: at least one member, and no
+    negative budget.
 
     ```mlir
-    #tegula.row<mma 1 "s" + "st.max" panel 8>
+    #tegula.role<mma groups 2 regs 240>
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"name of the role">:$name, "bool":$groups,
+                        "int64_t":$members, DefaultValuedParameter<"int64_t", "0">:$regs);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def Tegula_ScheduleRolesAttr : TypedArrayAttrBase<Tegula_ScheduleRoleAttr, "roles of a kernel">;
+
+def Tegula_ScheduleRingAttr : Tegula_Attr<"ScheduleRing", "ring"> {
+  let summary = "a ring between the loads of a stream and those who read them";
+  let description = [{
+    `depth` slots, each with one buffer per label. A label is a load's, or `x.put` for
+    the second half of a load `x` that goes through registers. C1: the name is an
+    identifier. C2: the depth is positive. C3: there is at least one label.
+
+    ```mlir
+    #tegula.ring<kv fifo 2 "kt" + "vt">
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"name of the ring">:$name, "RingKind":$kind,
+                        "int64_t":$depth, ArrayRefParameter<"::mlir::StringAttr">:$labels);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
+def Tegula_ScheduleRowAttr : Tegula_Attr<"ScheduleRow", "row"> {
+  let summary = "role, stage, labels, flags and phase of one row of a schedule";
+  let description = [{
+    `labels` name the anchors that the row issues together. `flags` say how, each with
+    its number in `amounts` (panel height, pack width, steps ahead; 0 where a flag has
+    none). Rows with a `phase` belong to that phase, in which order is a promise. C1: the
+    role is an identifier, the stage is not negative, and there is at least one label.
+    C2: no flag occurs twice.
+
+    ```mlir
+    #tegula.row<mma 1 "s" + "st.max" panel 8 phase "qk">
     ```
   }];
   let parameters = (ins StringRefParameter<"role that issues the row">:$role,
                         "int64_t":$stage,
                         ArrayRefParameter<"::mlir::StringAttr">:$labels,
-                        OptionalParameter<"std::optional<ScheduleFlag>">:$flag,
-                        DefaultValuedParameter<"int64_t", "0">:$amount);
+                        OptionalArrayRefParameter<"ScheduleFlag">:$flags,
+                        OptionalArrayRefParameter<"int64_t">:$amounts,
+                        OptionalParameter<"::mlir::StringAttr">:$phase);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// The number of `flag`, or nothing where the row does not have it.
+    std::optional<int64_t> getAmount(ScheduleFlag flag) const;
+    bool has(ScheduleFlag flag) const { return getAmount(flag).has_value(); }
+  }];
 }
 
 def Tegula_ScheduleAttr : Tegula_Attr<"Schedule", "schedule"> {
-  let summary = "the schedule of one stream, rows in issue order";
+  let summary = "the schedule of one stream: rows in issue order, and rings";
   let description = [{
     Every anchor of the stream (load, store, dot, exp2, reduce, and the inner
-    ops of structured ops) occurs in exactly one row; the stream's verifier
-    demands it. Materialisation turns rows into structure and drops the
-    attribute: from then on position is the schedule.
+    ops of structured ops) occurs in exactly one row, and a label of a ring has a row;
+    the stream's verifier demands it. Materialisation turns rows into structure and
+    drops the attribute: from then on position is the schedule.
 
     ```mlir
-    #tegula.schedule<[<load 0 "kt">, <mma 1 "s" + "st.max" panel 8>]>
+    #tegula.schedule<[<load 0 "kt">, <mma 1 "s" + "st.max" panel 8>] rings [<kc tx 2 "kt">]>
     ```
   }];
-  let parameters = (ins ArrayRefParameter<"ScheduleRowAttr">:$rows);
+  let parameters = (ins ArrayRefParameter<"ScheduleRowAttr">:$rows,
+                        OptionalArrayRefParameter<"ScheduleRingAttr">:$rings);
+  let builders = [AttrBuilder<(ins "::llvm::ArrayRef<ScheduleRowAttr>":$rows), [{
+    return $_get($_ctxt, rows, ::llvm::ArrayRef<ScheduleRingAttr>());
+  }]>];
   let hasCustomAssemblyFormat = 1;
 }
 
