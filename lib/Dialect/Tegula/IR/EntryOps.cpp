@@ -41,3 +41,13 @@ LogicalResult ProgramEntryOp::verify() { return verifyTypes(*this); }
 LogicalResult ProgramEntryOp::verifySymbolUses(SymbolTableCollection &symbols) {
   return verifyFunctions(*this, {getRunAttr()}, symbols);
 }
+
+LogicalResult DeviceEntryOp::verify() {
+  if (getThreads() < 1) // C3
+    return emitOpError() << "needs at least one thread, got " << static_cast<int64_t>(getThreads());
+  return verifyTypes(*this);
+}
+
+LogicalResult DeviceEntryOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyFunctions(*this, {getFunctionAttr()}, symbols);
+}

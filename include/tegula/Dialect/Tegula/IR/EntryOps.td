@@ -90,4 +90,33 @@ def Tegula_ProgramEntryOp : Tegula_Op<"program_entry", [
   let hasVerifier = 1;
 }
 
+def Tegula_DeviceEntryOp : Tegula_Op<"device_entry", [
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a kernel that has become a function of a GPU, as a launcher sees it";
+  let description = [{
+    What a launcher must know of a device function (`docs/gpu_abi.md`): the
+    arguments with their promises, threads of a block, bytes of shared memory, and
+    the messages behind the numbers that a failed check leaves.
+
+    * C1: as many types as arguments.
+    * C2: the symbol names a function of this module.
+    * C3: there is at least one thread.
+
+    ```mlir
+    tegula.device_entry @fill args [#tegula.arg<out "y">, #tegula.arg<value "v">]
+      types [memref<?xf32>, f32] threads 128 shared 0 checks []
+    llvm.func @fill(!llvm.ptr<1>, i64, f32)
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$function,
+                       TypedArrayAttrBase<Tegula_ArgAttr, "argument attributes">:$args,
+                       TypeArrayAttr:$types, I64Attr:$threads, I64Attr:$shared,
+                       TypedArrayAttrBase<Tegula_MessageAttr, "messages">:$checks);
+  let assemblyFormat = [{
+    $function `args` $args `types` $types `threads` $threads `shared` $shared
+    `checks` $checks attr-dict
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // TEGULA_DIALECT_TEGULA_IR_ENTRYOPS_TD
