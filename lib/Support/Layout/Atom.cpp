@@ -95,6 +95,7 @@ static constexpr llvm::StringLiteral table[] = {
     // Neither rows nor columns: all lanes hold everything.
     "all32        axes rc  lane 0 0 0 0 0 | reg",
     "all64        axes rc  lane 0 0 0 0 0 0 | reg",
+    "allgroup     axes rc  lane 0 0 0 0 0 | reg | warp 0 0",
 };
 
 /// `v8c64`: pieces of 8 elements, lanes along rows of 64 columns first; `v8c64w32`
@@ -123,13 +124,16 @@ static std::vector<Atom> buildTable() {
       for (unsigned colBits = std::max(3u, vectorBits); colBits <= vectorBits + laneBits; ++colBits)
         add(spellPieces(vectorBits, colBits, laneBits));
   for (size_t i = 0, e = atoms.size(); i < e; ++i)
-    for (unsigned axis : {0, 1}) {
-      if (atoms[i].getPart() != 'D' && !StringRef(atoms[i].name).starts_with("v"))
+    for (unsigned axis : {0u, 1u}) {
+      if (!atoms[i].getPart() && !StringRef(atoms[i].name).starts_with("v"))
         continue;
       Atom statistics = atoms[i].dropAxis(axis);
       if (llvm::none_of(atoms, [&](const Atom &a) { return a.map == statistics.map; }))
         atoms.push_back(std::move(statistics));
     }
+  // What drops from a transposed atom is the transposed of what drops from the atom.
+  for (size_t i = 0, e = atoms.size(); i < e; ++i)
+    atoms.push_back(atoms[i].getTransposed());
   return atoms;
 }
 
@@ -163,10 +167,21 @@ Extents Atom::getShape() const {
   return {int64_t(1) << map.getOutBits(rowDim), int64_t(1) << map.getOutBits(colDim)};
 }
 
-StringRef Atom::getProduct() const { return getPart() ? StringRef(name).drop_back(2) : ""; }
+static constexpr llvm::StringLiteral transposedMark = "^T";
+
+bool Atom::isTransposed() const { return StringRef(name).ends_with(transposedMark); }
+
+/// `m16n8k16.D` of `m16n8k16.D^T`.
+static StringRef getPlainName(const Atom &atom) {
+  StringRef text = atom.name;
+  text.consume_back(transposedMark);
+  return text;
+}
+
+StringRef Atom::getProduct() const { return getPart() ? getPlainName(*this).drop_back(2) : ""; }
 
 char Atom::getPart() const {
-  StringRef text = name;
+  StringRef text = getPlainName(*this);
   for (StringRef part : {".A", ".B", ".D"})
     if (text.ends_with(part))
       return part.back();
@@ -174,17 +189,14 @@ char Atom::getPart() const {
 }
 
 Atom Atom::getTransposed() const {
-  // Named after what it is, where the table has it: B is often A transposed.
   SmallVector<uint64_t> columns;
   unsigned rowBits = map.getOutBits(rowDim), colBits = map.getOutBits(colDim);
   for (uint64_t column : map.getColumns())
     columns.push_back(map.getOutComponent(column, colDim) | map.getOutComponent(column, rowDim)
                                                                 << colBits);
   LinearMap transposed(map.getIns(), {{rowDim.str(), colBits}, {colDim.str(), rowBits}}, columns);
-  if (const Atom *named = getPart() ? findAtom(transposed) : nullptr)
-    return *named;
-  StringRef text = name;
-  return {text.consume_back("^T") ? text.str() : name + "^T", {axes[1], axes[0]}, transposed};
+  std::string newName = (getPlainName(*this) + (isTransposed() ? "" : transposedMark)).str();
+  return {newName, {axes[1], axes[0]}, transposed};
 }
 
 Atom Atom::dropAxis(unsigned axis) const {

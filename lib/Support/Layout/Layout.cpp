@@ -235,14 +235,20 @@ bool Layout::operator==(const Layout &other) const {
 
 std::optional<std::string> tegula::layout::checkProduct(const Layout &a, const Layout &b,
                                                         const Layout &d) {
-  StringRef product = d.getAtom().getProduct();
-  if (d.getAtom().getPart() != 'D')
-    return llvm::formatv("result layout {0} is not a result layout", d.getAtom().name).str();
-  for (auto [operand, part] : {std::pair(&a, 'A'), std::pair(&b, 'B')})
-    if (operand->getAtom().getProduct() != product || operand->getAtom().getPart() != part)
-      return llvm::formatv("operand '{0}' has layout {1}, the product needs {2}.{0}", part,
-                           operand->getAtom().name, product)
+  const Atom &result = d.getAtom();
+  if (result.getPart() != 'D')
+    return llvm::formatv("result layout {0} is not a result layout", result.name).str();
+  // The transposed result of B transposed and A transposed is the same product.
+  std::string names[] = {(result.getProduct() + (result.isTransposed() ? ".B^T" : ".A")).str(),
+                         (result.getProduct() + (result.isTransposed() ? ".A^T" : ".B")).str()};
+  for (auto [operand, name, part] :
+       {std::tuple(&a, names[0], 'A'), std::tuple(&b, names[1], 'B')}) {
+    const Atom *needed = findAtom(name);
+    if (!needed || operand->getAtom().map != needed->map)
+      return llvm::formatv("operand '{0}' has layout {1}, the product needs {2}", part,
+                           operand->getAtom().name, name)
           .str();
+  }
   for (auto [operand, axis, what] :
        {std::tuple(&a, 0, "rows of 'A'"), std::tuple(&b, 1, "columns of 'B'")}) {
     if (operand->getWarpCounts()[axis] != d.getWarpCounts()[axis] ||

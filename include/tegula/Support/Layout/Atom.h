@@ -55,11 +55,14 @@ struct Atom {
   /// Warps that hold one atom together.
   unsigned getWarps() const { return 1u << map.getInBits(warpDim); }
 
-  /// `m16n8k16` and `D` of a matrix atom; empty and 0 for others.
+  /// `m16n8k16` and `D` of a matrix atom, transposed or not; empty and 0 for others.
   llvm::StringRef getProduct() const;
   char getPart() const;
+  /// Whether the name ends in `^T`.
+  bool isTransposed() const;
 
-  /// The atom with rows and columns exchanged, registers and lanes as they are.
+  /// The atom with rows and columns exchanged, registers and lanes as they are:
+  /// `mfma32.D^T`, and of that `mfma32.D`.
   Atom getTransposed() const;
 
   /// One number per index along the other axis (0 = rows vanish, 1 = columns): the
@@ -74,7 +77,8 @@ struct Atom {
 llvm::Expected<Atom> parseAtom(llvm::StringRef text);
 
 /// All atoms. Row and column statistics of results and pieces are among them, those
-/// without a name of their own as `wgmma.D.col`.
+/// without a name of their own as `wgmma.D.col`; and of all of these the transposed,
+/// `mfma32.D^T`.
 llvm::ArrayRef<Atom> getAtoms();
 
 /// The atom of that name, or null.

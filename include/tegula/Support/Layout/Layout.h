@@ -179,7 +179,8 @@ private:
 
 /// Why A and B in these layouts are no operands of a product with result D, or nothing:
 /// one product's atoms, rows of A and D and columns of B and D in the same registers of
-/// the same warps, contraction extents equal.
+/// the same warps, contraction extents equal. A transposed result `X.D^T` is the product
+/// of `X.B^T` and `X.A^T`: the unit computes the transposed tile from exchanged operands.
 std::optional<std::string> checkProduct(const Layout &a, const Layout &b, const Layout &d);
 
 } // namespace tegula::layout

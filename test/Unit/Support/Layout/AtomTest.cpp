@@ -242,7 +242,7 @@ TEST(AtomTableTest, ProductsAreWhole) {
   // A, B and D of each product agree in what they share, in one register numbering
   // per multiply-add where no matrix unit exchanges lanes.
   for (const Atom &d : getAtoms()) {
-    if (d.getPart() != 'D')
+    if (d.getPart() != 'D' || d.isTransposed())
       continue;
     const Atom *a = findAtom((d.getProduct() + ".A").str());
     const Atom *b = findAtom((d.getProduct() + ".B").str());
@@ -278,8 +278,8 @@ TEST(AtomTableTest, ProductsAreWhole) {
 
 TEST(AtomTableTest, StatisticsHaveNames) {
   for (const Atom &atom : getAtoms())
-    if (atom.getPart() == 'D' || StringRef(atom.name).starts_with("v"))
-      for (unsigned axis : {0, 1}) {
+    if (atom.getPart() || StringRef(atom.name).starts_with("v"))
+      for (unsigned axis : {0u, 1u}) {
         Atom statistics = atom.dropAxis(axis);
         EXPECT_TRUE(findAtom(statistics.map)) << statistics.name;
         EXPECT_EQ(statistics.getShape()[axis], 1);
@@ -290,11 +290,21 @@ TEST(AtomTableTest, StatisticsHaveNames) {
   EXPECT_EQ(findAtom(findAtom("mfma32.D")->dropAxis(0).map)->name, "col32");
 }
 
-TEST(AtomTableTest, TransposedOperandsAreOperands) {
-  EXPECT_EQ(findAtom("mfma32.B")->getTransposed().map, findAtom("mfma32.A")->map);
-  Atom twice = findAtom("m16n8k16.D")->getTransposed().getTransposed();
-  EXPECT_EQ(twice.map, findAtom("m16n8k16.D")->map);
-  EXPECT_EQ(twice.name, "m16n8k16.D");
+TEST(AtomTableTest, TransposedAtomsHaveNames) {
+  for (const Atom &atom : getAtoms()) {
+    Atom transposed = atom.getTransposed();
+    const Atom *found = findAtom(transposed.name);
+    ASSERT_TRUE(found) << transposed.name;
+    EXPECT_EQ(found->map, transposed.map);
+    EXPECT_EQ(found->getPart(), atom.getPart());
+    EXPECT_EQ(found->getProduct(), atom.getProduct());
+    EXPECT_NE(found->isTransposed(), atom.isTransposed());
+    EXPECT_EQ(transposed.getTransposed().name, atom.name);
+    EXPECT_EQ(transposed.getTransposed().map, atom.map);
+  }
+  // Operands that are each other's transposed.
+  EXPECT_EQ(findAtom("mfma32.B^T")->map, findAtom("mfma32.A")->map);
+  EXPECT_NE(findAtom("m16n8k16.B^T")->map, findAtom("m16n8k16.A")->map);
 }
 
 TEST(AtomTableTest, BadRowsAreRefused) {

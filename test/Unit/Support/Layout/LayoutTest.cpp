@@ -151,7 +151,9 @@ TEST(LayoutTest, ElementsAgainstTheDefinition) {
         EXPECT_TRUE(got.empty());
       }
     }
-    EXPECT_EQ(parse(layout.str()), layout);
+    for (const Layout &derived : {layout, layout.getTransposed(), layout.dropAxis(0),
+                                  layout.dropAxis(1), layout.getTransposed().dropAxis(0)})
+      EXPECT_EQ(parse(derived.str()), derived) << derived.str();
   }
 }
 
@@ -196,6 +198,7 @@ TEST(LayoutTest, ClassesOfTheScheduledLevelsConversions) {
   EXPECT_EQ(classOf("mfma32.D [2, 1] warps [1, 4]", "mfma32.B [8, 1] warps [1, 4]", 4), "free");
   EXPECT_EQ(classOf("mfma16.D [4, 1] warps [1, 4]", "mfma16.B [4, 1] warps [1, 4]", 4), "free");
   EXPECT_EQ(classOf("wgmma.D [1, 16]", "wgmma.A [1, 8]", 4), "free");
+  EXPECT_EQ(classOf("mfma32.D^T [1, 2] warps [4, 1]", "mfma32.B^T [1, 8] warps [4, 1]", 4), "free");
   EXPECT_EQ(classOf("fmarow32.D [1, 8] warps [4, 1]", "fmarow32.A [1, 8] warps [4, 1]", 4), "free");
   EXPECT_EQ(classOf("fma32.D [4, 4] warps [4, 1]", "fma32.A [4, 16] warps [4, 1]", 4), "shuffle");
   // Widths that are no powers of two.
@@ -237,6 +240,13 @@ TEST(LayoutTest, OperandsOfAProduct) {
             "rows of 'A' are spread over warps 1, those of the result over 4");
   EXPECT_EQ(check(a, "m16n8k16.B [4, 8]", d),
             "columns of 'B' extend over 64, those of the result over 128");
+  // S = Q K' computed as its transposed.
+  EXPECT_EQ(check("mfma32.B^T [1, 8] warps [4, 1]", "mfma32.A^T [8, 2]",
+                  "mfma32.D^T [1, 2] warps [4, 1]"),
+            "fits");
+  EXPECT_EQ(check("m16n8k16.A [1, 4] warps [4, 1]", "m16n8k16.A^T [4, 2]",
+                  "m16n8k16.D^T [2, 2] warps [4, 1]"),
+            "operand 'A' has layout m16n8k16.A, the product needs m16n8k16.B^T");
   EXPECT_EQ(check(a, "m16n8k16.B [3, 16]", d), "product contracts 64 with 48");
   EXPECT_EQ(check(a, "m16n8k16.B [1, 16] warps [4, 1]", d),
             "operand 'B' is spread over warps along the contraction");
