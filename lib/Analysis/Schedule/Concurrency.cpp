@@ -51,9 +51,8 @@ static std::string nameMember(const EventProgram &program, const Trace &trace) {
 //===----------------------------------------------------------------------===//
 
 static unsigned countEvents(const Trace &trace, Event::Kind kind, unsigned object) {
-  return count_if(trace.events, [&](const Event &event) {
-    return event.kind == kind && event.object == object;
-  });
+  return count_if(trace.events,
+                  [&](const Event &event) { return event.kind == kind && event.object == object; });
 }
 
 static void checkChannelBalance(const EventProgram &program, const ChannelEnds &ends,
@@ -63,8 +62,8 @@ static void checkChannelBalance(const EventProgram &program, const ChannelEnds &
   auto add = [&](const Trace &trace, Event::Kind kind) {
     unsigned number = countEvents(trace, kind, index);
     counts.insert(number);
-    list += ((list.empty() ? "" : ", ") + nameMember(program, trace) + " " + stringify(kind) +
-             " " + Twine(number))
+    list += ((list.empty() ? "" : ", ") + nameMember(program, trace) + " " + stringify(kind) + " " +
+             Twine(number))
                 .str();
   };
   for (const Trace &trace : run.traces) {
@@ -131,11 +130,10 @@ class GreedyRun {
 public:
   GreedyRun(const EventProgram &program, const Topology &topology, const Run &run,
             const std::set<Site> &barriers)
-      : program(program), topology(topology), run(run), barriers(barriers),
-        next(run.traces.size()), met(run.traces.size()),
+      : program(program), topology(topology), run(run), barriers(barriers), next(run.traces.size()),
+        met(run.traces.size()),
         done(run.traces.size(), std::vector<Progress>(program.channels.size())),
-        turns(run.traces.size(), std::vector<unsigned>(program.batons.size())),
-        passes(turns) {
+        turns(run.traces.size(), std::vector<unsigned>(program.batons.size())), passes(turns) {
     for (const Channel &channel : program.channels)
       depths.push_back(channel.depth);
   }
@@ -325,8 +323,7 @@ void tegula::sched::proof::checkProgress(const EventProgram &program, const Topo
          " is too short: slot " + Twine(first.generation) + " is acquired while slot " +
          Twine(first.generation - depth) + " is still held")
             .str();
-    if (std::optional<unsigned> enough =
-            findDepth(program, topology, run, barriers, first.object))
+    if (std::optional<unsigned> enough = findDepth(program, topology, run, barriers, first.object))
       message += ("; depth " + Twine(*enough) + " would do").str();
     findings.error(Rule::Deadlock, first.site, message)
         .notes.push_back({program.channels[first.object].site, "the ring is declared here"});
@@ -338,6 +335,6 @@ void tegula::sched::proof::checkProgress(const EventProgram &program, const Topo
                describe(program, greedy.getNext(member));
   Finding &finding = findings.error(Rule::Deadlock, first.site, message);
   for (unsigned member : ArrayRef(stuck).drop_front())
-    finding.notes.push_back({greedy.getNext(member).site,
-                             nameMember(program, run.traces[member]) + " stops here"});
+    finding.notes.push_back(
+        {greedy.getNext(member).site, nameMember(program, run.traces[member]) + " stops here"});
 }

@@ -33,8 +33,8 @@ void checkProgress(const EventProgram &program, const Topology &topology, const 
 
 /// Rule 6: adds the acquires of same-role rings that no barrier of the role separates
 /// from the release whose slot they reuse.
-void findAcquireBarriers(const EventProgram &program, const Topology &topology,
-                         const Trace &trace, std::set<Site> &barriers);
+void findAcquireBarriers(const EventProgram &program, const Topology &topology, const Trace &trace,
+                         std::set<Site> &barriers);
 
 /// Rule 1, last part: reads of slots whose copy was predicated off, or that nothing wrote.
 void checkContents(const EventProgram &program, const Run &run, const WrittenSlots &written,

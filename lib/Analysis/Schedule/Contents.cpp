@@ -70,9 +70,9 @@ void tegula::sched::proof::checkContents(const EventProgram &program, const Run 
       if (found == written.end())
         continue; // never committed: out of balance, or a deadlock
       const PartState &state = found->second[read.part];
-      std::string slot = ("slot " + Twine(read.generation) + " of '" +
-                          program.channels[read.channel].name + "'")
-                             .str();
+      std::string slot =
+          ("slot " + Twine(read.generation) + " of '" + program.channels[read.channel].name + "'")
+              .str();
       std::string name = "'" + program.roles[trace.role].values[read.value].name + "'";
       if (!state.written)
         findings.error(Rule::Span, read.site,
@@ -80,8 +80,7 @@ void tegula::sched::proof::checkContents(const EventProgram &program, const Run 
                            Twine(read.part) + " of " + slot);
       else if (state.on && !*state.on)
         findings.error(Rule::Span, read.site,
-                       name + " is read although the copy into " + slot +
-                           " is predicated off");
+                       name + " is read although the copy into " + slot + " is predicated off");
     }
 }
 
@@ -155,8 +154,8 @@ static void checkPasses(const EventProgram &program, StringRef label, const Run 
     for (unsigned each : trips)
       streams += ((streams.empty() ? "" : " or ") + Twine(run.trips[each])).str();
     findings.error(Rule::Position, list.back()->site,
-                   "copy '" + label + "' is on for " + Twine(total) +
-                       " positions of a stream of " + streams);
+                   "copy '" + label + "' is on for " + Twine(total) + " positions of a stream of " +
+                       streams);
     return;
   }
 }

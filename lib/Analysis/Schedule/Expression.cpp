@@ -116,17 +116,15 @@ int64_t Expressions::evaluateSymbolically(ExprId expr, const Environment &env) c
   auto standIn = [](VariableId variable) -> int64_t {
     return 1000003 * (1 + int64_t(variable) * 7919 % 10007);
   };
-  std::optional<int64_t> value =
-      evaluate(expr, [&](VariableId variable) -> std::optional<int64_t> {
-        if (variable < env.size() && env[variable])
-          return env[variable];
-        return standIn(variable);
-      });
+  std::optional<int64_t> value = evaluate(expr, [&](VariableId variable) -> std::optional<int64_t> {
+    if (variable < env.size() && env[variable])
+      return env[variable];
+    return standIn(variable);
+  });
   return value.value_or(0);
 }
 
-void Expressions::forEachVariable(ExprId expr,
-                                  llvm::function_ref<void(VariableId)> visit) const {
+void Expressions::forEachVariable(ExprId expr, llvm::function_ref<void(VariableId)> visit) const {
   const Node &node = nodes[expr];
   if (node.kind == Kind::Constant)
     return;

@@ -29,13 +29,11 @@ static Machine describe(const GpuInfo &gpu) {
   machine.lanes = gpu.getWarpSize();
   machine.maxRoles = gpu.getMostRoles();
   machine.asyncProducts = gpu.hasAsyncProducts();
-  for (Completion kind :
-       {Completion::Tx, Completion::Arrive, Completion::Fifo, Completion::Sync})
+  for (Completion kind : {Completion::Tx, Completion::Arrive, Completion::Fifo, Completion::Sync})
     if (gpu.hasCompletion(kind))
       machine.kinds.insert(kind);
   for (const Copying &copying : gpu.getCopies())
-    machine.engines[copying.engine].insert(copying.completions.begin(),
-                                           copying.completions.end());
+    machine.engines[copying.engine].insert(copying.completions.begin(), copying.completions.end());
   machine.spaces["shared"] = gpu.getSharedPerBlock();
   machine.registerMargin = gpu.getRegisterMargin();
   machine.registersPerLane = gpu.getRegistersPerLane();

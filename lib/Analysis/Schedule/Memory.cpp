@@ -129,7 +129,7 @@ void tegula::sched::proof::checkMemory(const EventProgram &program, const Machin
       }
     }
     findings.error(Rule::Memory, site,
-                   space + " memory: " + Twine(used->second) + " bytes of " + Twine(limit) +
-                       ": " + list);
+                   space + " memory: " + Twine(used->second) + " bytes of " + Twine(limit) + ": " +
+                       list);
   }
 }

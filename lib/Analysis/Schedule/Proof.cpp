@@ -143,8 +143,7 @@ Proof tegula::sched::proof::prove(const EventProgram &program, const Machine &ma
     for (unsigned role = 0; role < program.roles.size(); ++role)
       for (unsigned member = 0; member < program.roles[role].members; ++member)
         run.traces.push_back(
-            Tracer(program, machine, topology, role, member, env, written, proof.findings)
-                .run());
+            Tracer(program, machine, topology, role, member, env, written, proof.findings).run());
     if (proof.findings.hasErrors())
       return proof;
     checkBalance(program, topology, run, proof.findings);

@@ -80,8 +80,7 @@ private:
     use(op.retire);
     define(op.results);
   }
-  template <typename T>
-  void visit(const T &op) {} // touches slots only
+  template <typename T> void visit(const T &op) {} // touches slots only
 
   const Role &role;
   std::vector<Interval> intervals;
@@ -152,8 +151,7 @@ RegisterPeak Liveness::findPeak() const {
   for (ValueId value = 0; value < intervals.size(); ++value)
     if (role.values[value].registers > 0 && isLive(value, at))
       peak.values.push_back({value, role.values[value].registers});
-  llvm::sort(peak.values,
-                    [](const auto &a, const auto &b) {
+  llvm::sort(peak.values, [](const auto &a, const auto &b) {
     return a.second != b.second ? a.second > b.second : a.first < b.first;
   });
   return peak;
@@ -174,18 +172,17 @@ static void checkRole(const Role &role, const Machine &machine, bool movesRegist
     findings.error(Rule::Registers, role.site, name + " has no register budget: add 'regs'");
     return;
   }
-  if (movesRegisters && (role.registers % machine.registerGranule ||
-                         role.registers < machine.roleRegistersLeast ||
-                         role.registers > machine.roleRegistersMost))
+  if (movesRegisters &&
+      (role.registers % machine.registerGranule || role.registers < machine.roleRegistersLeast ||
+       role.registers > machine.roleRegistersMost))
     findings.error(Rule::Registers, role.site,
                    "registers of " + name + " (" + Twine(role.registers) +
                        ") must be a multiple of " + Twine(machine.registerGranule) + " in " +
-                       Twine(machine.roleRegistersLeast) + ".." +
-                       Twine(machine.roleRegistersMost));
+                       Twine(machine.roleRegistersLeast) + ".." + Twine(machine.roleRegistersMost));
   else if (!movesRegisters && role.registers > machine.registersPerLane)
     findings.error(Rule::Registers, role.site,
-                   name + " asks for " + Twine(role.registers) + " registers, " +
-                       machine.name + " has " + Twine(machine.registersPerLane));
+                   name + " asks for " + Twine(role.registers) + " registers, " + machine.name +
+                       " has " + Twine(machine.registersPerLane));
   RegisterPeak peak = findRegisterPeak(role);
   // A role without fragments holds addresses and counters only.
   if (peak.registers == 0)
@@ -226,6 +223,6 @@ void tegula::sched::proof::checkRegisters(const EventProgram &program, const Mac
   if (movesRegisters ? total > entry * threads
                      : program.roles.size() == 1 && total > entry * threads)
     findings.error(Rule::Registers, program.roles.front().site,
-                   "registers of all roles: " + Twine(total) + " of " +
-                       Twine(entry * threads) + at);
+                   "registers of all roles: " + Twine(total) + " of " + Twine(entry * threads) +
+                       at);
 }

@@ -101,8 +101,7 @@ static void checkBatons(const EventProgram &program, Findings &findings) {
       findings.error(Rule::Batons, site,
                      "baton '" + program.batons[baton].name + "' is for " +
                          Twine(program.batons[baton].members) + " members, role @" +
-                         program.roles[role].name + " has " +
-                         Twine(program.roles[role].members));
+                         program.roles[role].name + " has " + Twine(program.roles[role].members));
     owner[baton] = role;
   };
   for (auto [index, role] : enumerate(program.roles))
@@ -114,8 +113,8 @@ static void checkBatons(const EventProgram &program, Findings &findings) {
     });
 }
 
-Topology tegula::sched::proof::analyseTopology(const EventProgram &program,
-                                               const Machine &machine, Findings &findings) {
+Topology tegula::sched::proof::analyseTopology(const EventProgram &program, const Machine &machine,
+                                               Findings &findings) {
   Topology topology;
   topology.channels.resize(program.channels.size());
   topology.streams.resize(program.roles.size());

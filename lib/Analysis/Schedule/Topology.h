@@ -32,8 +32,7 @@ struct Topology {
 };
 
 /// Finds the ends, and checks what needs no run (parts of rules 2, 3, 5, 7 and 9).
-Topology analyseTopology(const EventProgram &program, const Machine &machine,
-                         Findings &findings);
+Topology analyseTopology(const EventProgram &program, const Machine &machine, Findings &findings);
 
 /// Trip counts that the bounds of the loop depend on.
 llvm::SmallSetVector<unsigned, 2> findTripsOf(const EventProgram &program, const Loop &loop);

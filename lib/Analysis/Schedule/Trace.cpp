@@ -16,8 +16,8 @@ using namespace tegula::sched::proof;
 Tracer::Tracer(const EventProgram &program, const Machine &machine, const Topology &topology,
                unsigned role, unsigned member, const Environment &env, WrittenSlots &written,
                Findings &findings)
-    : program(program), machine(machine), topology(topology), role(program.roles[role]),
-      env(env), written(written), findings(findings), bindings(this->role.values.size()),
+    : program(program), machine(machine), topology(topology), role(program.roles[role]), env(env),
+      written(written), findings(findings), bindings(this->role.values.size()),
       acquires(program.channels.size()), waits(program.channels.size()) {
   trace.role = role;
   trace.member = member;
@@ -108,11 +108,11 @@ void Tracer::checkLeftOpen(const std::vector<bool> &openBefore, ArrayRef<Binding
     });
     if (kept)
       continue;
-    findings.error(Rule::Linear, slot.opened,
-                   "slot " + quote(slot.name) + " of " + quoteChannel(slot.channel) + " is " +
-                       (slot.forWriting ? "acquired and never committed"
-                                        : "waited for and never released") +
-                       " in this iteration");
+    findings.error(
+        Rule::Linear, slot.opened,
+        "slot " + quote(slot.name) + " of " + quoteChannel(slot.channel) + " is " +
+            (slot.forWriting ? "acquired and never committed" : "waited for and never released") +
+            " in this iteration");
     slot.open = false; // once
   }
 }
@@ -216,9 +216,9 @@ void Tracer::visit(const If &op, Site site) {
 Slot *Tracer::access(const Operand &operand, bool write, Site site) {
   const Binding &binding = bindings[operand.value];
   if (binding.kind == Binding::Kind::Flight) {
-    Finding &finding = findings.error(Rule::Products, site,
-                                      quote(operand.value) +
-                                          " is in flight: read the result of its mma_wait");
+    Finding &finding =
+        findings.error(Rule::Products, site,
+                       quote(operand.value) + " is in flight: read the result of its mma_wait");
     finding.notes.push_back({flights[binding.index].site, "the product is issued here"});
     return nullptr;
   }
@@ -227,19 +227,18 @@ Slot *Tracer::access(const Operand &operand, bool write, Site site) {
   Slot &slot = slots[binding.index];
   if (!slot.open) {
     StringRef ended = slot.forWriting ? "committed" : "released";
-    Finding &finding = findings.error(
-        Rule::Span, site,
-        "access to " + quote(operand.value) + " outside its span: the slot of " +
-            quoteChannel(slot.channel) + " was " + ended);
+    Finding &finding =
+        findings.error(Rule::Span, site,
+                       "access to " + quote(operand.value) + " outside its span: the slot of " +
+                           quoteChannel(slot.channel) + " was " + ended);
     finding.notes.push_back({slot.closed, (ended + " here").str()});
     return nullptr;
   }
   if (slot.forWriting != write) {
     Finding &finding = findings.error(
         Rule::Span, site,
-        quote(operand.value) +
-            (slot.forWriting ? " is acquired, not waited for: cannot read it"
-                             : " is waited for, not acquired: cannot write it"));
+        quote(operand.value) + (slot.forWriting ? " is acquired, not waited for: cannot read it"
+                                                : " is waited for, not acquired: cannot write it"));
     finding.notes.push_back({slot.opened, slot.forWriting ? "acquired here" : "waited for here"});
     return nullptr;
   }

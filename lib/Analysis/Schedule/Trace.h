@@ -79,10 +79,10 @@ struct Slot {
 struct Flight {
   ValueId name = 0;
   Site site = 0;
-  llvm::SmallVector<unsigned, 2> slots;  ///< that it reads
+  llvm::SmallVector<unsigned, 2> slots;                         ///< that it reads
   llvm::SmallVector<std::pair<ValueId, unsigned>, 2> fragments; ///< name, identity
   bool open = true;
-  bool unpinned = false; ///< elementwise work since it was issued, without `finish`
+  bool unpinned = false;              ///< elementwise work since it was issued, without `finish`
   std::optional<ValueId> continuedBy; ///< the product that took it as accumulator
 };
 
@@ -164,8 +164,8 @@ private:
   std::vector<Binding> bindings;
   std::vector<Slot> slots;
   std::vector<Flight> flights;
-  llvm::SmallVector<unsigned, 4> groups; ///< open flights, the oldest first
-  std::vector<unsigned> acquires, waits; ///< per channel
+  llvm::SmallVector<unsigned, 4> groups;           ///< open flights, the oldest first
+  std::vector<unsigned> acquires, waits;           ///< per channel
   std::vector<std::pair<unsigned, unsigned>> fifo; ///< commits: channel, generation
   llvm::SmallVector<const Loop *, 4> loops;
   unsigned nextFragment = 0;

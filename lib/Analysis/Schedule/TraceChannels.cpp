@@ -25,9 +25,8 @@ void Tracer::visit(const Commit &op, Site site) {
   const Binding &binding = bindings[op.slot];
   Slot *slot = binding.kind == Binding::Kind::Slot ? &slots[binding.index] : nullptr;
   if (!slot || !slot->forWriting || !slot->open) {
-    Finding &finding =
-        findings.error(Rule::Linear, site,
-                       "commit of " + quote(op.slot) + " which is not an open acquired slot");
+    Finding &finding = findings.error(
+        Rule::Linear, site, "commit of " + quote(op.slot) + " which is not an open acquired slot");
     if (slot && !slot->open)
       finding.notes.push_back({slot->closed, "it ended here"});
     return;
@@ -82,19 +81,18 @@ void Tracer::visit(const Release &op, Site site) {
   const Binding &binding = bindings[op.slot];
   Slot *slot = binding.kind == Binding::Kind::Slot ? &slots[binding.index] : nullptr;
   if (!slot || slot->forWriting || !slot->open) {
-    Finding &finding =
-        findings.error(Rule::Linear, site,
-                       "release of " + quote(op.slot) + " which is not an open waited slot");
+    Finding &finding = findings.error(
+        Rule::Linear, site, "release of " + quote(op.slot) + " which is not an open waited slot");
     if (slot && !slot->open)
       finding.notes.push_back({slot->closed, "it ended here"});
     return;
   }
   for (unsigned group : groups)
     if (is_contained(flights[group].slots, binding.index)) {
-      Finding &finding = findings.error(
-          Rule::Products, site,
-          "release of a slot of " + quoteChannel(slot->channel) + " while the product " +
-              quote(flights[group].name) + " that reads it may be in flight");
+      Finding &finding = findings.error(Rule::Products, site,
+                                        "release of a slot of " + quoteChannel(slot->channel) +
+                                            " while the product " + quote(flights[group].name) +
+                                            " that reads it may be in flight");
       finding.notes.push_back({flights[group].site, "the product is issued here"});
     }
   slot->open = false;
@@ -111,12 +109,10 @@ void Tracer::visit(const Drain &op, Site site) {
   }
   for (auto [index, slot] : enumerate(slots))
     if (slot.open && slot.channel == op.channel) {
-      Finding &finding = findings.error(
-          Rule::Linear, site,
-          "drain of " + quoteChannel(op.channel) + " while its slot " + quote(slot.name) +
-              " is open");
-      finding.notes.push_back({slot.opened, slot.forWriting ? "acquired here"
-                                                            : "waited for here"});
+      Finding &finding = findings.error(Rule::Linear, site,
+                                        "drain of " + quoteChannel(op.channel) +
+                                            " while its slot " + quote(slot.name) + " is open");
+      finding.notes.push_back({slot.opened, slot.forWriting ? "acquired here" : "waited for here"});
       slot.open = false;
     }
   for (unsigned generation = waits[op.channel]; generation < acquires[op.channel]; ++generation) {
@@ -126,8 +122,7 @@ void Tracer::visit(const Drain &op, Site site) {
               });
     if (on)
       findings.error(Rule::Balance, site,
-                     "drain of " + quoteChannel(op.channel) + " drops slot " +
-                         Twine(generation) +
+                     "drain of " + quoteChannel(op.channel) + " drops slot " + Twine(generation) +
                          ", whose copy was not predicated off: trip counts disagree");
     record(Event::Kind::Release, op.channel, generation, site);
   }
@@ -158,9 +153,8 @@ void Tracer::checkEngine(const Copy &op, const Slot &slot, Site site) {
   for (Completion kind : engine->second)
     kinds += (kinds.empty() ? "" : " or ") + stringify(kind).str();
   findings.error(Rule::Copies, site,
-                 "a '" + stringify(op.engine) + "' copy completes as " + kinds +
-                     ", but channel " + quoteChannel(slot.channel) + " is '" +
-                     stringify(channel.kind) + "'");
+                 "a '" + stringify(op.engine) + "' copy completes as " + kinds + ", but channel " +
+                     quoteChannel(slot.channel) + " is '" + stringify(channel.kind) + "'");
 }
 
 void Tracer::visit(const Copy &op, Site site) {
@@ -186,8 +180,7 @@ void Tracer::visit(const Copy &op, Site site) {
                      "rows of slot " + Twine(slot->generation) + " of " +
                          quoteChannel(slot->channel) + " are addressed by slot " +
                          Twine(rows->generation) + " of " + quoteChannel(rows->channel));
-    unsigned part =
-        op.dest.part != allParts ? op.dest.part : bindings[op.dest.value].part;
+    unsigned part = op.dest.part != allParts ? op.dest.part : bindings[op.dest.value].part;
     for (auto [index, state] : enumerate(slot->parts)) {
       if (part != allParts && part != index)
         continue;

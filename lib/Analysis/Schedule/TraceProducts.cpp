@@ -39,8 +39,7 @@ void Tracer::checkAccumulator(const Product &op, Site site) {
 
 void Tracer::visit(const Product &op, Site site) {
   if (op.async && !machine.asyncProducts)
-    findings.error(Rule::Products, site,
-                   "target " + machine.name + " has no asynchronous product");
+    findings.error(Rule::Products, site, "target " + machine.name + " has no asynchronous product");
   for (const Operand &operand : op.operands)
     read(operand, site);
   if (op.accumulator)
@@ -68,11 +67,10 @@ void Tracer::closeFlight(Flight &flight, ArrayRef<unsigned> retired, Site site) 
   for (auto [fragment, identity] : flight.fragments) {
     if (is_contained(retired, identity))
       continue;
-    Finding &finding =
-        findings.error(Rule::Products, site,
-                       "mma_wait closes the product " + quote(flight.name) +
-                           " but does not retire its operand " + quote(fragment) +
-                           ": its registers may be reused in flight");
+    Finding &finding = findings.error(Rule::Products, site,
+                                      "mma_wait closes the product " + quote(flight.name) +
+                                          " but does not retire its operand " + quote(fragment) +
+                                          ": its registers may be reused in flight");
     finding.notes.push_back({flight.site, "the product is issued here"});
   }
   flight.open = false;

@@ -154,14 +154,8 @@ struct Stmt {
   Site site;
   StmtOp op;
 
-  template <typename T>
-  T *getIf() {
-    return std::get_if<T>(&op);
-  }
-  template <typename T>
-  const T *getIf() const {
-    return std::get_if<T>(&op);
-  }
+  template <typename T> T *getIf() { return std::get_if<T>(&op); }
+  template <typename T> const T *getIf() const { return std::get_if<T>(&op); }
 };
 
 /// A ring over buffers of equal depth.

@@ -108,9 +108,9 @@ RegisterPeak findRegisterPeak(const Role &role);
 /// Bytes of each buffer's place within its space. Buffers of one role whose rings are drained
 /// before those of another are first acquired share bytes.
 struct MemoryPlan {
-  std::vector<int64_t> offsets;           ///< one per buffer
-  std::vector<int64_t> barrierOffsets;    ///< one per channel; -1 where it has no barrier objects
-  std::map<std::string, int64_t> bytes;   ///< per space, barrier objects included
+  std::vector<int64_t> offsets;         ///< one per buffer
+  std::vector<int64_t> barrierOffsets;  ///< one per channel; -1 where it has no barrier objects
+  std::map<std::string, int64_t> bytes; ///< per space, barrier objects included
 };
 MemoryPlan planMemory(const EventProgram &program);
 

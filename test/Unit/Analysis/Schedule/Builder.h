@@ -39,8 +39,7 @@ public:
   ExprId add(ExprId a, int64_t b) { return make(Expressions::Kind::Add, a, c(b)); }
   ExprId less(ExprId a, ExprId b) { return make(Expressions::Kind::Less, a, b); }
 
-  unsigned channel(const std::string &name, Completion kind, unsigned depth,
-                   unsigned parts = 1) {
+  unsigned channel(const std::string &name, Completion kind, unsigned depth, unsigned parts = 1) {
     program.channels.push_back({name, kind, depth, parts, sites++});
     return program.channels.size() - 1;
   }
@@ -169,8 +168,8 @@ public:
       return Names();
     });
   }
-  Site guard(ExprId condition, const std::function<void()> &yes,
-             const std::function<void()> &no = [] {}) {
+  Site guard(
+      ExprId condition, const std::function<void()> &yes, const std::function<void()> &no = [] {}) {
     If guard;
     guard.condition = condition;
     Site site = sites++;

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 
 using namespace tegula;
+using llvm::StringRef;
 using namespace tegula::sched::proof;
 
 namespace {
@@ -30,7 +31,8 @@ Machine makeMachine() {
 /// The only finding, as text; all of them where there are more.
 std::string findingsOf(const Builder &b, const Machine &machine = makeMachine()) {
   std::string text;
-  for (const Finding &finding : prove(b.program, machine).findings.get())
+  Proof proof = prove(b.program, machine);
+  for (const Finding &finding : proof.findings.get())
     text += (text.empty() ? "" : "\n") + std::string(finding.isError ? "" : "remark: ") +
             finding.message;
   return text;
@@ -63,8 +65,7 @@ Builder makeRing(const RingOptions &o = {}) {
       if (!o.acquireFirst)
         b.wait(ring, "r", o.inflight);
       b.acquire(ring, "w");
-      b.copy(CopyEngine::Async, "w", b.add(i, o.position), "at",
-             b.less(b.add(i, o.guardShift), n));
+      b.copy(CopyEngine::Async, "w", b.add(i, o.position), "at", b.less(b.add(i, o.guardShift), n));
       if (o.readEarly)
         b.map({"w"}, {"x"});
       if (o.commit)
@@ -294,7 +295,7 @@ TEST(Proof, PairOfRoles) { EXPECT_EQ(findingsOf(makePair()), ""); }
 TEST(Proof, Rule3Balance) {
   PairOptions o;
   o.producerLess = 1;
-  EXPECT_EQ(findingsOf(makePair(o)).substr(0, 153),
+  EXPECT_EQ(StringRef(findingsOf(makePair(o))).split('\n').first,
             "channel '%kc' is out of balance for n = 1: @load.0 acquire 0, @load.0 commit 0, "
             "@mma.0 wait 1, @mma.0 release 1, @mma.1 wait 1, @mma.1 release 1");
 }
@@ -337,13 +338,15 @@ TEST(Proof, Rule4Deadlock) {
 TEST(Proof, Rule5FifoAcrossRoles) {
   PairOptions o;
   o.kind = Completion::Fifo;
-  EXPECT_NE(findingsOf(makePair(o)).find(
-                "fifo channel '%kc' crosses roles: a counter is seen only by the threads that "
+  EXPECT_NE(
+      findingsOf(makePair(o))
+          .find("fifo channel '%kc' crosses roles: a counter is seen only by the threads that "
                 "issued the copies"),
-            std::string::npos);
+      std::string::npos);
   o.kind = Completion::Sync;
-  EXPECT_NE(findingsOf(makePair(o)).find("sync channel '%kc' crosses roles: the barrier of a role "
-                                         "is seen by that role only"),
+  EXPECT_NE(findingsOf(makePair(o))
+                .find("sync channel '%kc' crosses roles: the barrier of a role "
+                      "is seen by that role only"),
             std::string::npos);
 }
 
@@ -357,8 +360,7 @@ TEST(Proof, Rule8Products) {
   EXPECT_EQ(findingsOf(makePair(early)), "release of a slot of '%vc' while the product '%to' "
                                          "that reads it may be in flight");
   flight.readFlight = true;
-  EXPECT_EQ(findingsOf(makePair(flight)),
-            "'%to' is in flight: read the result of its mma_wait");
+  EXPECT_EQ(findingsOf(makePair(flight)), "'%to' is in flight: read the result of its mma_wait");
   late.lastInflight = 1;
   EXPECT_EQ(findingsOf(makePair(late)),
             "mma_wait with 1 in flight does not cover '%to', one of the newest 1\n"
@@ -387,8 +389,7 @@ TEST(Proof, Rule8Chains) {
     return findingsOf(b);
   };
   EXPECT_EQ(make("t1", "t2", false), "");
-  EXPECT_EQ(make("t0", "t2", false),
-            "accumulator '%t0' was already taken by the product '%t1'");
+  EXPECT_EQ(make("t0", "t2", false), "accumulator '%t0' was already taken by the product '%t1'");
   EXPECT_EQ(make("t1", "t0", false), "the product '%t0' went on as '%t1': name that one");
   EXPECT_EQ(make("t1", "z", false), "'%z' is not a product in flight");
   EXPECT_EQ(make("t1", "t2", true),
@@ -483,13 +484,13 @@ TEST(Proof, Rule15RowsOfAnotherSlot) {
   ExprId n = b.trips("n");
   unsigned j = b.channel("%jc", Completion::Sync, 2), g = b.channel("%gc", Completion::Fifo, 2);
   b.role("all", 1, [&] {
-    b.fetch("f", b.c(0), "j");
+    b.fetch("f", b.c(0), "");
     b.acquire(j, "w0");
     b.put("f", "w0");
     b.commit("w0");
     b.wait(j, "j0");
     b.loop(b.c(0), n, {{"j0", "jr"}}, {"jl"}, [&](ExprId i) -> Builder::Names {
-      b.fetch("f1", b.add(i, 1), "j");
+      b.fetch("f1", b.add(i, 1), "");
       b.acquire(j, "w");
       b.put("f1", "w");
       b.commit("w");
@@ -505,8 +506,7 @@ TEST(Proof, Rule15RowsOfAnotherSlot) {
     });
     b.release("jl");
   });
-  EXPECT_NE(findingsOf(b).find("rows of slot 0 of '%gc' are addressed by slot 1 of '%jc'"),
-            std::string::npos);
+  EXPECT_EQ(findingsOf(b), "rows of slot 0 of '%gc' are addressed by slot 1 of '%jc'");
 }
 
 TEST(Proof, PersistentTilesWithAPrologueEach) {
@@ -572,8 +572,7 @@ TEST(Proof, Rule12Memory) {
   std::vector<unsigned> rings;
   for (const char *name : {"%a", "%b"}) {
     rings.push_back(b.channel(name, Completion::Fifo, 2));
-    b.program.buffers.push_back(
-        {std::string(name) + "b", "shared", 2, 1024, 128, rings.back(), 0});
+    b.program.buffers.push_back({std::string(name) + "b", "shared", 2, 1024, 128, rings.back(), 0});
   }
   auto use = [&](unsigned ring) {
     b.loop(b.c(0), n, [&](ExprId i) {
