@@ -129,12 +129,6 @@ def tensor_of(x: Any) -> torch.Tensor:
     return cast("Any", torch).from_numpy(np.ascontiguousarray(x))
 
 
-def edges_of(graph: schnet.Graph) -> torch.Tensor:
-    """[2, E] of a graph."""
-    dst = np.repeat(np.arange(graph.nodes), np.diff(graph.into.ptr))
-    return tensor_of(np.stack([graph.into.other, dst]).astype(np.int64))
-
-
 @dataclass(frozen=True)
 class System:
     """Beads, their graph, and both parties' view of them."""
@@ -157,7 +151,7 @@ class System:
         b = self.beads
         pos, count = tensor_of(b.positions.astype(model.embedding.dtype)), int(b.batch[-1]) + 1
         network = SchNetTorch(model)
-        edges = edges_of(self.graph)
+        edges = tensor_of(self.graph.edge_index)
         energy, force = network.energy_and_forces(tensor_of(b.kinds), pos, edges, tensor_of(b.batch), count)
         return energy.numpy(), force.numpy()
 

@@ -7,10 +7,11 @@ The network and the formula in PyTorch are those of examples/protein_forces.py: 
 128 features and filters, 6 blocks, 50 Gaussians. Replicas are the crystal structure with its atoms moved
 a little. Both parties are given the list of edges; building it is not timed.
 
-What bounds it: the two products of the filter network. With K = 50 and F = 128 they are 45.6 kFLOP an
-edge and block forwards, and twice that backwards (value and slope, made again). Everything else about an
-edge stays in the first-level cache. With tables no product is left, and reading four rows of the table
-an edge (2 KiB, from the second-level cache) bounds it.
+What bounds it: the two products of the filter network. With K = 50 and F = 128 they are 45.6 kFLOP a
+pair of nodes and block forwards, and twice that backwards (value and slope, made again; three quarters of
+it in the first block, whose features need no gradient). PyTorch makes both directions of a pair.
+Everything else about a pair stays in the first-level cache. With tables no product is left, and reading
+four rows of the table a pair (2 KiB, from the second-level cache) bounds it.
 
 usage: python -m benchmarks.cpu.schnet ours|theirs REPLICAS
     prints the MiB that one call takes at its peak; what `memory` runs
@@ -70,7 +71,7 @@ class Setup:
         system = made.System.of(all_beads)
         tensor = made.tensor_of
         inputs = (
-            tensor(all_beads.kinds), tensor(all_beads.positions.astype(np.float32)), made.edges_of(system.graph),
+            tensor(all_beads.kinds), tensor(all_beads.positions.astype(np.float32)), tensor(system.graph.edge_index),
             tensor(all_beads.batch), replicas,
         )  # fmt: skip
         return Setup(model, system, inputs, made.SchNetTorch(model))
@@ -87,9 +88,9 @@ class Setup:
 
     @property
     def flops(self) -> float:
-        """Of the filters' products, forwards and backwards."""
-        edges, b = self.system.graph.edges, self.model.blocks[0]
-        return 3.0 * 2.0 * edges * len(self.model.blocks) * (b.w1.size + b.w2.size)
+        """Of the filters' products, forwards and backwards; in the first block one less."""
+        pairs, blocks = len(self.system.graph.pairs.one), self.model.blocks
+        return 2.0 * pairs * sum(3 * (b.w1.size + b.w2.size) - (b.w2.size if b is blocks[0] else 0) for b in blocks)
 
 
 def difference(ours: Any, theirs: Any) -> float:

@@ -26,9 +26,7 @@ from tegula.errors import LaunchError, TegulaError
 
 
 @tg.kernel
-def axpy(
-    x: In[T, "N"], y: InOut[T, "N"], a: A, shift: Opt[index] = None, w: Opt[In[A, "N"]] = None, *, B: tile = 8
-):
+def axpy(x: In[T, "N"], y: InOut[T, "N"], a: A, shift: Opt[index] = None, w: Opt[In[A, "N"]] = None, *, B: tile = 8):
     m = tg.grid((x.shape[0], B))
     t = tg.load(x, (m,)).to(A) * a
     if w is not None:
@@ -118,7 +116,11 @@ def test_scalars_are_packed_by_dtype() -> None:
         kernel(y, 0.1, 0.1, 0.1, 1.01171875, True, -5, 2**63, np.int64(-7))
     expected = struct.pack("<Qdf4xe6xQ?7xqQq", y.ctypes.data, 0.1, 0.1, 0.1, 0x3F82, True, -5, 2**63, -7)
     assert [launch.packed for launch in backend.launches] == [expected, expected]
-    for at, value, text in [(5, 1.5, "expected an integer"), (7, -1, "out of range of u64"), (2, "x", "expected a number")]:
+    for at, value, text in [
+        (5, 1.5, "expected an integer"),
+        (7, -1, "out of range of u64"),
+        (2, "x", "expected a number"),
+    ]:
         args: list[Any] = [0.1, 0.1, 0.1, 0.1, True, 1, 1, 1]
         args[at - 1] = value
         with pytest.raises(LaunchError, match=text):
@@ -194,7 +196,10 @@ def test_arrays_that_are_refused() -> None:
     for bad, text in [
         (np.zeros(10, ">f4"), "holds NumPy >f4, which is no element type here"),
         (np.zeros(10, np.complex64), "holds NumPy"),
-        (np.frombuffer(bytearray(60), np.dtype([("a", "f4"), ("b", "i2")]))["a"], "no multiples of its elements' 4 bytes"),
+        (
+            np.frombuffer(bytearray(60), np.dtype([("a", "f4"), ("b", "i2")]))["a"],
+            "no multiples of its elements' 4 bytes",
+        ),
         (torch.zeros(10, device="meta"), "is on device meta: this version runs on the CPU"),
         (torch.zeros(10).to_sparse(), "has layout torch.sparse_coo: it takes dense tensors"),
         (torch.zeros(10, dtype=torch.complex64).conj().imag, "lazily conjugated or negated"),
@@ -348,7 +353,10 @@ def test_groups_of_views() -> None:
     for _ in range(2):
         kernel(x, Weights(w, b), y)  # type: ignore[call-arg, arg-type]
         kernel(x, Weights(w), y)  # type: ignore[call-arg, arg-type]
-    assert [[a.name for a in launch.args] for launch in backend.launches[:2]] == [["x", "p.w", "p.b", "y"], ["x", "p.w", "y"]]
+    assert [[a.name for a in launch.args] for launch in backend.launches[:2]] == [
+        ["x", "p.w", "p.b", "y"],
+        ["x", "p.w", "y"],
+    ]
     assert backend.launches[2].words == [x.ctypes.data, w.ctypes.data, b.ctypes.data, y.ctypes.data]
     assert backend.prepared == 2
     assert '#tegula.arg<in "p__w"' in backend.texts[0]

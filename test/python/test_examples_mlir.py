@@ -181,10 +181,11 @@ def test_cfconv(run: Runner) -> None:
     b1, b2 = rng.standard_normal((2, 128)).astype(np.float32) * 0.3
     x = rng.standard_normal((37, 128)).astype(BF16)
     mu = np.linspace(0, 2.5, 64).astype(np.float32)
-    edges = np.stack([graph.into.other, np.repeat(np.arange(37), np.diff(graph.into.ptr))])
+    edges = graph.edge_index
+    ptr = np.searchsorted(edges[1], np.arange(38)).astype(np.int32)
 
     def op(x: Any, positions: Any, **weights: Any) -> Any:
-        given = {"h": x, "pos": positions, **weights, "mu": mu, "ptr": graph.into.ptr, "src": graph.into.other}
+        given = {"h": x, "pos": positions, **weights, "mu": mu, "ptr": ptr, "src": edges[0].astype(np.int32)}
         return run("cfconv", {"y": ((37, 128), np.float32)}, **given, gamma=-0.5 / float(mu[1]) ** 2, rc=2.5)
 
     def oracle(**inputs: Any) -> Any:

@@ -157,12 +157,14 @@ def test_causal_attention_is_the_listing_of_the_page(tegula_opt: str) -> None:
         assert re.search(part, body), f"{part}\n{body}"
     assert body.count("tegula.load") == 3
     assert "arith.remui" in printed
-    assert 'tegula.require %' in printed and '"H must be a multiple of HK"' in printed
+    assert "tegula.require %" in printed and '"H must be a multiple of HK"' in printed
 
 
 def test_matmul_text() -> None:
     text = K.matmul.ir("generic", s(100, 72), s(72, 96), s(100, 96))
-    assert text == '''\
+    assert (
+        text
+        == """\
 "tegula.kernel"() <{args = [#tegula.arg<in "a" align 16 multiples [8, 1]>, #tegula.arg<in "b" align 16 multiples [8, 1]>, #tegula.arg<out "c" align 16 multiples [8, 1]>], sym_name = "matmul"}> ({
 ^bb0(%0: memref<?x?xbf16, strided<[?, 1], offset: ?>>, %1: memref<?x?xbf16, strided<[?, 1], offset: ?>>, %2: memref<?x?xbf16, strided<[?, 1], offset: ?>>):
   %3 = "arith.constant"() <{value = 0 : index}> : () -> index
@@ -195,7 +197,8 @@ def test_matmul_text() -> None:
   }) : (index, index) -> ()
   "tegula.return"() : () -> ()
 }) : () -> ()
-'''  # noqa: E501
+"""
+    )  # noqa: E501
 
 
 def test_places_are_the_authors(tegula_opt: str) -> None:
@@ -213,7 +216,9 @@ def test_places_are_the_authors(tegula_opt: str) -> None:
         assert int(line) in lines
         source = open(file).read().split("\n")[int(line) - 1]
         inner = source[int(column) - 1 : int(end) - 1]
-        assert inner in ("tg.dot(qt, kt.T)", "scores(qt, kt, scale, softcap, mod, b, h, m, n)") or inner.startswith("attend(")
+        assert inner in ("tg.dot(qt, kt.T)", "scores(qt, kt, scale, softcap, mod, b, h, m, n)") or inner.startswith(
+            "attend("
+        )
     printed = mlir(tegula_opt, text, "--mlir-print-debuginfo")
     assert "callsite(" in printed
 
@@ -314,7 +319,10 @@ def test_attributes() -> None:
         (Splat(2, tile_type((3,), i8)), "dense<2> : tensor<3xi8>"),
         (Dense(b"\x01\x00\x00\x01", t), "dense<[[true, false], [false, true]]> : tensor<2x2xi1>"),
         (Dense(b"\x01\x00\x00\x00", tile_type((1,), i32)), 'dense<"0x01000000"> : tensor<1xi32>'),
-        (Args((Arg("in", "q"), Arg("out", "y", 16, (8, 1)))), '[#tegula.arg<in "q">, #tegula.arg<out "y" align 16 multiples [8, 1]>]'),
+        (
+            Args((Arg("in", "q"), Arg("out", "y", 16, (8, 1)))),
+            '[#tegula.arg<in "q">, #tegula.arg<out "y" align 16 multiples [8, 1]>]',
+        ),
     ]:
         assert attribute(attr) == text
 

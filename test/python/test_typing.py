@@ -19,7 +19,7 @@ import tegula as tg
 
 STUB = Path(tg.__file__).with_suffix(".pyi")
 
-RIGHT = '''
+RIGHT = """
 from typing import Any
 
 import tegula as tg
@@ -82,7 +82,7 @@ def run(x: Any, w: Any, o: Any) -> str:
     attention_fwd(x, x, x, o, 0.5, right=0, BM=64)
     print(Weights(w=w))
     return attention_fwd.ir("asm", x, x, x, o, 0.5)
-'''
+"""
 
 WRONG = {
     "m + 1": "Operator",

@@ -66,18 +66,25 @@ def _() -> str:
     return need(drift < 1e-3 * kinetic, f"{drift:.1e} of a kinetic energy of {kinetic:.2f}")
 
 
-@point("schnet.edges", "nothing of the size of the edges is written: the forward kernels store y alone")
+@point(
+    "schnet.edges",
+    "nothing of the size of the edges is written: the forward kernels store sums of blocks of nodes alone",
+)
 def _() -> str:
     found = python(
         SYSTEM.format(seed=1) + "from tegula.ops.schnet import kernels, layer\n"
-        "m, g = network('schnetpack'), schnet.radius_graph(x, 2.5)\n"
-        "h, f, t = np.zeros((30, 12)), m.filter(0), m.tabulated(50).tables[0]\n"
-        "e = f.edges(g.into)\n"
-        "texts = [kernels.cfconv_fwd.ir('tegula', x, h, e, f.weights, h.copy(), **f.forwards),\n"
-        "  kernels.cfconv_table_fwd.ir('tegula', x, h, e, t.rows, h.copy(), 2.5, t.last)]\n"
-        "print(*[(s.count('tegula.store'), s.count('out %')) for s in texts])"
+        "x = rng.standard_normal((400, 3)) * 2.6\n"
+        "m, g = network('schnetpack'), schnet.radius_graph(x[np.argsort(x[:, 0])], 2.5)\n"
+        "h, f, t = np.zeros((400, 12)), m.filter(0), m.tabulated(50).tables[0]\n"
+        "e, slabs = f.edges(g.pairs), np.zeros((2 * g.pairs.tasks, 64, 12))\n"
+        "texts = [kernels.cfconv_fwd.ir('tegula', x, h, e, f.weights, slabs, **f.forwards),\n"
+        "  kernels.cfconv_table_fwd.ir('tegula', x, h, e, t.rows, slabs, 2.5, t.last)]\n"
+        "print(*[s.count('out %') for s in texts], 64 * len(slabs), len(g.pairs.one))"
     )
-    return need(found == "(1, 1) (1, 1)", f"stores and outputs of two kernels: {found}")
+    outputs, rows, pairs = found[:3], *map(int, found.split()[2:])
+    return need(
+        outputs == "1 1" and 2 * rows <= pairs, f"{outputs} outputs of two kernels, {rows} rows for {pairs} pairs"
+    )
 
 
 def tested(which: str) -> str:

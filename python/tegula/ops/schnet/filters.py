@@ -4,10 +4,11 @@
 """The filter: F weights of an edge from its length, f(d) = (act(basis(d)·w1 + b1)·w2 + b2)·envelope(d).
 
 It comes in two forms with one interface, a function of d [BE] for the value [BE, F] and one for value
-and slope df/dd: the network itself, whose slope is carried through it forwards (each product is done
-twice, with the same weights), and a table of value and slope at even distances, read by cubic Hermite
-interpolation (two rows per edge, no product). The slope of the table is the exact derivative of its
-interpolant, so that forces are the gradient of an energy in both forms.
+and slope df/dd: the network itself, and a table of value and slope at even distances, read by cubic
+Hermite interpolation (two rows per edge, no product). The slope of the network is carried through it
+forwards (each product is done twice, with the same weights); where the value is not wanted, what pulls at
+the value is carried backwards through the second product instead, and that is done once. The slope of the
+table is the exact derivative of its interpolant, so that forces are the gradient of an energy in both forms.
 """
 
 from __future__ import annotations
@@ -51,19 +52,30 @@ def network(d: Tile, weights: Any, shape: Any, act: Any, basis: Any, cut: Any) -
     return (w if b2 is None else w + b2) * cut(d, shape[2])[:, None]
 
 
-def network_and_slope(
+def hidden(
     d: Tile, weights: Any, shape: Any, act: Any, slope: Any, basis: Any, cut: Any
-) -> tuple[Tile, Tile]:
-    """Value and slope at d [BE], each [BE, F']: dz = basis'·w1, dw = (act'(z)·dz)·w2."""
-    w1, b1, w2, b2, mu = weights
+) -> tuple[Tile, Tile, Tile, Tile]:
+    """At d [BE]: the hidden layer act(z) and its slope act'(z)·dz/dd, [BE, G']; the envelope and its slope, [BE, 1]."""
+    w1, b1, _, _, mu = weights
     column, rc = d[:, None], shape[2]
     z = tg.dot(basis(column, mu, *shape).to(T), w1) + b1
     dz = tg.dot(tg.grad(basis)(column, mu, *shape).to(T), w1)
-    w = tg.dot(act(z).to(T), w2)
-    dw = tg.dot((slope(z) * dz).to(T), w2)
+    return act(z), slope(z) * dz, cut(d, rc)[:, None], tg.grad(cut)(d, rc)[:, None]
+
+
+def network_and_slope(weights: Any, at: tuple[Tile, Tile, Tile, Tile]) -> tuple[Tile, Tile]:
+    """Value and slope, each [BE, F'], from `hidden`."""
+    (_, _, w2, b2, _), (a, da, c, dc) = weights, at
+    w, dw = tg.dot(a.to(T), w2), tg.dot(da.to(T), w2)
     w = w if b2 is None else w + b2
-    c = cut(d, rc)[:, None]
-    return w * c, dw * c + w * tg.grad(cut)(d, rc)[:, None]
+    return w * c, dw * c + w * dc
+
+
+def network_pull(u: Tile, weights: Any, at: tuple[Tile, Tile, Tile, Tile]) -> Tile:
+    """Σ_f u[f]·f'(d)[f] of u [BE, F'], from `hidden`: in one product instead of two."""
+    (_, _, w2, b2, _), (a, da, c, dc) = weights, at
+    found = (tg.dot(u.to(T), w2.T) * (a * dc + da * c)).sum(axis=1)
+    return found if b2 is None else found + ((u * b2) * dc).sum(axis=1)
 
 
 def place(d: Tile, rc: Scalar, last: Scalar) -> tuple[Tile, Tile, Tile]:
@@ -117,6 +129,8 @@ def filter_rows(
 ):
     """Value and slope of the network at given distances: what a table is made of."""
     m = tg.grid((d.shape[0], BM))
-    value, change = network_and_slope(tg.load(d, (m,)), resident(flt), (gamma, alpha, rc), act, slope, basis, cut)
+    weights = resident(flt)
+    at = hidden(tg.load(d, (m,)), weights, (gamma, alpha, rc), act, slope, basis, cut)
+    value, change = network_and_slope(weights, at)
     tg.store(w, (m, pad16(w.shape[1])), value)
     tg.store(dw, (m, pad16(w.shape[1])), change)

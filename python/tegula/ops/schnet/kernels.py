@@ -3,20 +3,21 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The kernels over edges, forwards and backwards. No array here has the size of the list of edges, but the list.
 
-An instance owns BR nodes and walks their edges in tiles of BE: a tile may hold the edges of many nodes,
-and the edges of a node may fill many tiles; `segment_sum` adds both into one accumulator, in the order
-of the list. What an edge needs is read where it lies (positions and features of its two ends) or made on
-chip (distance, basis, filter), and used up at once.
+An instance owns a task of `graph`: the pairs between two blocks of nodes, which it walks in tiles of BE. What a
+pair needs is read where it lies (positions and features of its two ends) or made on chip (distance, basis,
+filter), once for both directions, and used up at once; `segment_sum` adds what falls to either end into an
+accumulator of that block, in the order of the list. `add_slabs` then adds up what the tasks of a block found.
 
-Forwards, over the edges that a node hears (`Graph.into`):
+Forwards, for a pair {i, j} at a distance d:
 
-    y[i] = Σ_(j→i) h[j]·f(d)
+    y[i] += h[j]·f(d),    y[j] += h[i]·f(d)
 
-Backwards, from gy = ∂E/∂y, over edges and reverses (`Graph.around`). An edge (j → i) and its reverse
-have one distance d, so what both contribute to ∂E/∂d has one slope f'(d), and everything that node i
-receives is in its own row:
+Backwards, from gy = ∂E/∂y:
 
-    ∂E/∂h[i] = Σ_j gy[j]·f(d),    ∂E/∂x[i] = Σ_j (Σ_f (gy[i]·h[j] + gy[j]·h[i])·f'(d))·(x[i] - x[j] - s)/d
+    ∂E/∂h[i] += gy[j]·f(d),    ∂E/∂x[i] += g·(x[i] - x[j] - s)/d,    and j alike, with the other sign,
+    g = ∂E/∂d = Σ_f u[f]·f'(d)[f],    u = gy[i]·h[j] + gy[j]·h[i]
+
+each term as often as its direction was given.
 """
 
 from __future__ import annotations
@@ -24,32 +25,20 @@ from __future__ import annotations
 from typing import Any
 
 import tegula as tg
-from tegula import A, In, Opt, Out, Span, T, Tile, U, fn, tile
+from tegula import A, In, InOut, Opt, Out, Span, T, Tile, U, const, fn, tile
 from tegula.ops.schnet.filters import (
     Network,
+    hidden,
     interpolated,
     interpolated_and_slope,
     network,
     network_and_slope,
+    network_pull,
     pad16,
     resident,
 )
 from tegula.ops.schnet.functions import cosine, gaussian, ssp, ssp_slope
-from tegula.ops.schnet.graph import Edges
-
-LAST = 2**31 - 1
-
-
-def span_of(edges: Edges, rows: Span, n: int) -> tuple[int, int, Tile]:
-    """The edges [lo, hi) of a span of rows, and where each row ends."""
-    lo, hi = tg.load(edges.ptr, (rows.start,)), tg.load(edges.ptr, (min(rows.start + rows.size, n),))
-    return lo, hi, tg.load(edges.ptr, (rows.shift(1),), pad=LAST)
-
-
-def ends_of(edges: Edges, e: Span, ends: Tile, rows: Span) -> tuple[Tile, Tile, Tile]:
-    """For a tile of edges: each one's row among `rows`, that node, and the node at the other end; -1 is none."""
-    seg = tg.segment_ids(ends, e)
-    return seg, tg.where(e.valid, seg + rows.start, -1), tg.load(edges.other, (e,), pad=-1)
+from tegula.ops.schnet.graph import Blocks, Edges
 
 
 def geometry(pos: Any, edges: Edges, e: Span, i: Tile, j: Tile) -> tuple[Tile, Tile]:
@@ -61,45 +50,79 @@ def geometry(pos: Any, edges: Edges, e: Span, i: Tile, j: Tile) -> tuple[Tile, T
     return r, tg.sqrt(tg.maximum((r * r).sum(axis=1), 1e-24))
 
 
-def listen(pos: Any, h: Any, edges: Edges, y: Any, rows: Span, BE: int, value: Any) -> None:
-    """y of a span of nodes; `value` is the filter, a function of d."""
-    N, f = h.shape[0], pad16(h.shape[1])
-    lo, hi, ends = span_of(edges, rows, N)
-    acc = tg.zeros((rows.size, f.size), A)
+def counted(x: Tile, times: Any, e: Span) -> Tile:
+    """x [BE, F'], as often as a direction was given; None is once each. NaN is not heard where nothing is."""
+    if times is None:
+        return x
+    n = tg.load(times, (e,))[:, None]
+    return tg.where(n > 0.0, x * n, 0.0)
+
+
+def listen(w: int, pos: Any, h: Any, edges: Edges, slabs: Any, BE: int, value: Any) -> None:
+    """What the pairs of task w add to y; `value` is the filter, a function of d."""
+    f, rows = pad16(h.shape[1]), tg.span(slabs.shape[1])
+    lo, hi = tg.load(edges.ptr, (w,)), tg.load(edges.ptr, (w + 1,))
+    left, right = tg.load(edges.left, (w,)), tg.load(edges.right, (w,))
+    own, theirs = tg.zeros((rows.size, f.size), A), tg.zeros((rows.size, f.size), A)
     for e in tg.stream(lo, hi, BE, label="edges"):
-        seg, i, j = ends_of(edges, e, ends, rows)
+        i, j = tg.load(edges.one, (e,), pad=-1), tg.load(edges.other, (e,), pad=-1)
         _, d = geometry(pos, edges, e, i, j)
-        acc = tg.segment_sum(acc, tg.load(h, (j, f)).to(A) * value(d), seg)
-    tg.store(y, (rows, f), acc.to(U))
+        at = value(d)
+        own = tg.segment_sum(own, counted(tg.load(h, (j, f)).to(A) * at, edges.heard, e), i - left)
+        theirs = tg.segment_sum(theirs, counted(tg.load(h, (i, f)).to(A) * at, edges.told, e), j - right)
+    tg.store(slabs[2 * w], (rows, f), own)
+    tg.store(slabs[2 * w + 1], (rows, f), theirs)
 
 
 def listen_back(
-    pos: Any, h: Any, gy: Any, edges: Edges, gh: Any, gpos: Any, more: Any, rows: Span, BE: int, value_and_slope: Any
+    w: int, pos: Any, h: Any, gy: Any, edges: Edges, gh: Any, gpos: Any, more: bool, BE: int, value: Any, pull: Any
 ) -> None:
-    """∂E/∂h and ∂E/∂x of a span of nodes; `more` is added to the latter."""
-    N, f, xyz = h.shape[0], pad16(h.shape[1]), tg.span(3)
-    lo, hi, ends = span_of(edges, rows, N)
-    acc, pull = tg.zeros((rows.size, f.size), A), tg.zeros((rows.size, 3), A)
+    """What the pairs of task w add to ∂E/∂h, if it is wanted, and to ∂E/∂x; with `more`, to what gpos holds.
+
+    value: a function of d: the filter, where ∂E/∂h is wanted, and what else `pull` needs.
+    pull: a function of u and that: ∂E/∂d.
+    """
+    f, xyz, rows = pad16(h.shape[1]), tg.span(3), tg.span(gpos.shape[1])
+    lo, hi = tg.load(edges.ptr, (w,)), tg.load(edges.ptr, (w + 1,))
+    left, right = tg.load(edges.left, (w,)), tg.load(edges.right, (w,))
+    own, theirs = tg.zeros((rows.size, f.size), A), tg.zeros((rows.size, f.size), A)
+    if more:
+        here, there = tg.load(gpos[2 * w], (rows, xyz)), tg.load(gpos[2 * w + 1], (rows, xyz))
+    else:
+        here, there = tg.zeros((rows.size, 3), A), tg.zeros((rows.size, 3), A)
     for e in tg.stream(lo, hi, BE, label="edges"):
-        seg, i, j = ends_of(edges, e, ends, rows)
+        i, j = tg.load(edges.one, (e,), pad=-1), tg.load(edges.other, (e,), pad=-1)
         r, d = geometry(pos, edges, e, i, j)
-        w, dw = value_and_slope(d)
-        gi, gj = tg.load(gy, (i, f)).to(A), tg.load(gy, (j, f)).to(A)
-        into, back = gi * tg.load(h, (j, f)).to(A), gj * tg.load(h, (i, f)).to(A)
-        if edges.heard is not None:
-            into = into * tg.load(edges.heard, (e,))[:, None]
-        if edges.told is not None:
-            told = tg.load(edges.told, (e,))[:, None]
-            back, gj = back * told, gj * told
+        at = value(d)
+        gi = counted(tg.load(gy, (i, f)).to(A), edges.heard, e)
+        gj = counted(tg.load(gy, (j, f)).to(A), edges.told, e)
         if gh is not None:
-            acc = tg.segment_sum(acc, gj * w, seg)
-        along = ((into + back) * dw).sum(axis=1)  # ∂E/∂d, of both directions
-        pull = tg.segment_sum(pull, (along / d)[:, None] * r, seg)
+            own = tg.segment_sum(own, gj * at[0], i - left)
+            theirs = tg.segment_sum(theirs, gi * at[0], j - right)
+        along = pull(gi * tg.load(h, (j, f)).to(A) + gj * tg.load(h, (i, f)).to(A), at)
+        force = (along / d)[:, None] * r
+        here, there = tg.segment_sum(here, force, i - left), tg.segment_sum(there, -force, j - right)
     if gh is not None:
-        tg.store(gh, (rows, f), acc.to(U))
-    if more is not None:
-        pull = pull + tg.load(more, (rows, xyz))
-    tg.store(gpos, (rows, xyz), pull)
+        tg.store(gh[2 * w], (rows, f), own)
+        tg.store(gh[2 * w + 1], (rows, f), theirs)
+    tg.store(gpos[2 * w], (rows, xyz), here)
+    tg.store(gpos[2 * w + 1], (rows, xyz), there)
+
+
+def by_slope(u: Tile, at: tuple[Tile, Tile]) -> Tile:
+    """∂E/∂d from u [BE, F'] and value and slope of the filter."""
+    return (u * at[1]).sum(axis=1)
+
+
+@tg.kernel
+def add_slabs(slabs: In[A, "S $R $F"], blocks: Blocks, y: Out[U, "N $F"], *, BM: tile = 16):
+    """The rows of nodes: what the slabs of their block hold for them, added up."""
+    b, m = tg.grid(blocks.start.shape[0] - 1, (slabs.shape[1], BM))
+    f, first = pad16(y.shape[1]), tg.cast(tg.load(blocks.start, (b,)), tg.index)
+    acc = tg.zeros((BM, f.size), A)
+    for s in tg.stream(tg.load(blocks.ptr, (b,)), tg.load(blocks.ptr, (b + 1,))):
+        acc = acc + tg.load(slabs[tg.load(blocks.slab, (s,))], (m, f))
+    tg.store(y, (m.shift(first).clip(tg.load(blocks.start, (b + 1,))), f), acc.to(U))
 
 
 @tg.kernel
@@ -108,7 +131,7 @@ def cfconv_fwd(
     h: In[T, "N $F"],
     edges: Edges,
     flt: Network,
-    y: Out[U, "N $F"],
+    slabs: Out[A, "S $R $F"],
     gamma: A,
     alpha: A,
     rc: A,
@@ -116,17 +139,15 @@ def cfconv_fwd(
     act: fn = ssp,
     basis: fn = gaussian,
     cut: fn = cosine,
-    BR: tile = 8,
     BE: tile = 32,
 ):
-    """y of h, with the filter's network in the kernel."""
-    rows = tg.grid((h.shape[0], BR))
-    weights = resident(flt)
+    """What tasks add to y of h, with the filter's network in the kernel."""
+    w, weights = tg.grid(edges.left.shape[0]), resident(flt)
 
     def at(d: Tile) -> Tile:
         return network(d, weights, (gamma, alpha, rc), act, basis, cut)
 
-    listen(pos, h, edges, y, rows, BE, at)
+    listen(w, pos, h, edges, slabs, BE, at)
 
 
 @tg.kernel
@@ -136,9 +157,8 @@ def cfconv_bwd(
     gy: In[U, "N $F"],
     edges: Edges,
     flt: Network,
-    gh: Opt[Out[U, "N $F"]],
-    gpos: Out[A, "N 3"],
-    more: Opt[In[A, "N 3"]],
+    gh: Opt[Out[A, "S $R $F"]],
+    gpos: InOut[A, "S $R 3"],
     gamma: A,
     alpha: A,
     rc: A,
@@ -147,17 +167,25 @@ def cfconv_bwd(
     slope: fn = ssp_slope,
     basis: fn = gaussian,
     cut: fn = cosine,
-    BR: tile = 8,
+    more: const = False,
     BE: tile = 32,
 ):
-    """∂E/∂h and ∂E/∂x, with the filter's network in the kernel."""
-    rows = tg.grid((h.shape[0], BR))
-    weights, shape = resident(flt), (gamma, alpha, rc)
+    """What tasks add to ∂E/∂h and ∂E/∂x, with the filter's network in the kernel."""
+    w, weights, shape = tg.grid(edges.left.shape[0]), resident(flt), (gamma, alpha, rc)
 
-    def at(d: Tile) -> tuple[Tile, Tile]:
-        return network_and_slope(d, weights, shape, act, slope, basis, cut)
+    def inside(d: Tile) -> Any:
+        return hidden(d, weights, shape, act, slope, basis, cut)
 
-    listen_back(pos, h, gy, edges, gh, gpos, more, rows, BE, at)
+    def value_and_slope(d: Tile) -> tuple[Tile, Tile]:
+        return network_and_slope(weights, inside(d))
+
+    def backwards(u: Tile, at: Any) -> Tile:
+        return network_pull(u, weights, at)
+
+    if gh is None:  # nothing needs the value of the filter: one product fewer
+        listen_back(w, pos, h, gy, edges, gh, gpos, more, BE, inside, backwards)
+    else:
+        listen_back(w, pos, h, gy, edges, gh, gpos, more, BE, value_and_slope, by_slope)
 
 
 @tg.kernel
@@ -166,20 +194,19 @@ def cfconv_table_fwd(
     h: In[T, "N $F"],
     edges: Edges,
     table: In[A, "P $F4"],
-    y: Out[U, "N $F"],
+    slabs: Out[A, "S $R $F"],
     rc: A,
     last: A,
     *,
-    BR: tile = 8,
     BE: tile = 32,
 ):
-    """y of h, with the filter read from a table."""
-    rows = tg.grid((h.shape[0], BR))
+    """What tasks add to y of h, with the filter read from a table."""
+    w = tg.grid(edges.left.shape[0])
 
     def at(d: Tile) -> Tile:
         return interpolated(d, table, rc, last)
 
-    listen(pos, h, edges, y, rows, BE, at)
+    listen(w, pos, h, edges, slabs, BE, at)
 
 
 @tg.kernel
@@ -189,19 +216,18 @@ def cfconv_table_bwd(
     gy: In[U, "N $F"],
     edges: Edges,
     table: In[A, "P $F4"],
-    gh: Opt[Out[U, "N $F"]],
-    gpos: Out[A, "N 3"],
-    more: Opt[In[A, "N 3"]],
+    gh: Opt[Out[A, "S $R $F"]],
+    gpos: InOut[A, "S $R 3"],
     rc: A,
     last: A,
     *,
-    BR: tile = 8,
+    more: const = False,
     BE: tile = 32,
 ):
-    """∂E/∂h and ∂E/∂x, with the filter read from a table."""
-    rows = tg.grid((h.shape[0], BR))
+    """What tasks add to ∂E/∂h and ∂E/∂x, with the filter read from a table."""
+    w = tg.grid(edges.left.shape[0])
 
     def at(d: Tile) -> tuple[Tile, Tile]:
         return interpolated_and_slope(d, table, rc, last)
 
-    listen_back(pos, h, gy, edges, gh, gpos, more, rows, BE, at)
+    listen_back(w, pos, h, gy, edges, gh, gpos, more, BE, at, by_slope)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,14 +21,14 @@ from tegula.ops._host import Argument, argument, empty, floating, parameter
 from tegula.ops._torch import Operator, in_graph, plan
 from tegula.ops.schnet.filters import Network
 from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
-from tegula.ops.schnet.graph import Edges, Graph, Rows, edges_of
-from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd
+from tegula.ops.schnet.graph import BLOCK, Blocks, Edges, Graph, Pairs, blocks_of, edges_of
+from tegula.ops.schnet.kernels import add_slabs, cfconv_bwd, cfconv_fwd
 from tegula.ops.schnet.nodes import Layer, project, update
 
 
 def tiles(width: int) -> dict[str, int]:
     """From the width of the features alone: a node's bits must not depend on what else is in the batch."""
-    return {"BR": 16, "BE": 64 if width <= 64 else 32}
+    return {"BE": 64 if width <= 64 else 32}
 
 
 def network_of(*views: Any) -> Network:
@@ -85,10 +86,10 @@ class Filter:
         forwards = {**numbers, "act": names["act"], "basis": basis, "cut": envelope}
         return Filter(weights, forwards, {**forwards, "slope": names["slope"]})
 
-    def edges(self, rows: Rows) -> Edges:
-        """Edges as its kernels take them."""
+    def edges(self, pairs: Pairs) -> Edges:
+        """Pairs as its kernels take them."""
         mu: Any = self.weights.mu
-        return rows.in_f64 if mu.dtype == np.float64 else rows.in_f32
+        return pairs.in_f64 if mu.dtype == np.float64 else pairs.in_f32
 
 
 Array = NDArray[Any]
@@ -180,7 +181,7 @@ def cfconv(
         return in_torch(flt, names, x, positions, graph)
     y = empty(xs, xs.shape, xs.dtype)
     if xs.shape[0] * xs.shape[1]:
-        forward(flt, positions, x, flt.edges(graph.into), y)
+        forward(make_as(flt), flt, positions, x, flt.edges(graph.pairs), graph.pairs.blocks, y)
     return y
 
 
@@ -226,7 +227,7 @@ def interaction(
     y = np.empty(h.shape, block.bb.dtype)
     if xs.shape[0]:
         project(x, block.wa, h)
-        forward(flt, positions, h, flt.edges(graph.into), y)
+        forward(make_as(flt), flt, positions, h, flt.edges(graph.pairs), graph.pairs.blocks, y)
         update(result, y, block.layer, act=ACTIVATIONS[activation]["act"])
     return result
 
@@ -270,14 +271,37 @@ def filter_of(
     return Filter.of(weights, made, float(cutoff), activation, which, cut)
 
 
-def forward(flt: Filter, positions: Any, h: Any, edges: Edges, y: Any) -> None:
-    """Launches the forward kernel."""
-    cfconv_fwd(positions, h, edges, flt.weights, y, **flt.forwards, **plan(tiles, h.shape[1]))
+Make = Callable[[tuple[int, ...]], Any]
+"""Allocates an array of a shape, of the dtype that sums are kept in."""
 
 
-def backward(flt: Filter, positions: Any, h: Any, gy: Any, edges: Edges, gh: Any, gpos: Any, more: Any) -> None:
-    """Launches the backward kernel: writes gh, if any, and gpos, to which `more`, if any, is added."""
-    cfconv_bwd(positions, h, gy, edges, flt.weights, gh, gpos, more, **flt.backwards, **plan(tiles, h.shape[1]))
+def make_as(flt: Filter) -> Make:
+    """Allocates NumPy's arrays for a filter's kernels."""
+    dtype = flt.weights.mu.dtype
+    return lambda shape: np.empty(shape, cast("Any", dtype))
+
+
+def slabs_of(edges: Edges, width: int) -> tuple[int, int, int]:
+    """The shape of all slabs."""
+    return 2 * edges.left.shape[0], BLOCK, width
+
+
+def forward(make: Make, flt: Filter, positions: Any, h: Any, edges: Edges, blocks: Blocks, y: Any) -> None:
+    """Writes y."""
+    slabs = make(slabs_of(edges, h.shape[1]))
+    cfconv_fwd(positions, h, edges, flt.weights, slabs, **flt.forwards, **plan(tiles, h.shape[1]))
+    add_slabs(slabs, blocks, y)
+
+
+def backward(
+    make: Make, flt: Filter, positions: Any, h: Any, gy: Any, edges: Edges, blocks: Blocks, gh: Any, gpos: Any
+) -> None:
+    """Writes gh, if any, and gpos."""
+    pulls, slabs = make(slabs_of(edges, 3)), None if gh is None else make(slabs_of(edges, h.shape[1]))
+    cfconv_bwd(positions, h, gy, edges, flt.weights, slabs, pulls, **flt.backwards, **plan(tiles, h.shape[1]))
+    add_slabs(pulls, blocks, gpos)
+    if gh is not None:
+        add_slabs(slabs, blocks, gh)
 
 
 # For PyTorch's graph. Operators take tensors and plain values, so the graph's arrays stand one by one.
@@ -301,13 +325,16 @@ def schnet_cfconv(
     b1: Any,
     w2: Any,
     mu: Any,
-    into_ptr: Any,
-    into_other: Any,
-    around_ptr: Any,
-    around_other: Any,
+    ptr: Any,
+    left: Any,
+    right: Any,
+    one: Any,
+    other: Any,
+    start: Any,
+    slabs: Any,
+    slab: Any,
     b2: Any = None,
-    into_shift: Any = None,
-    around_shift: Any = None,
+    shift: Any = None,
     heard: Any = None,
     told: Any = None,
     *,
@@ -319,12 +346,12 @@ def schnet_cfconv(
     envelope: str,
     enveloped_basis: bool,
 ) -> Any:
-    """`cfconv`; `into` and `around` are the rows of a `Graph`."""
+    """`cfconv`; from `ptr` on, and `shift`, `heard` and `told`: the arrays of a `Graph`'s `Pairs`."""
     weights, names = (w1, b1, w2, b2, mu), (activation, basis, envelope)
-    y = tg.empty_like(x)
-    edges = edges_of(into_ptr, into_other, into_shift, None, None)
-    forward(_filter(weights, (gamma, alpha, cutoff), names, enveloped_basis), positions, x, edges, y)
-    return y, tg.save(x, positions, *weights, around_ptr, around_other, around_shift, heard, told)
+    edges, blocks = (ptr, left, right, one, other, shift, heard, told), (start, slabs, slab)
+    y, flt = tg.empty_like(x), _filter(weights, (gamma, alpha, cutoff), names, enveloped_basis)
+    forward(_like(positions), flt, positions, x, edges_of(*edges), blocks_of(*blocks), y)
+    return y, tg.save(x, positions, *weights, *edges, *blocks)
 
 
 @schnet_cfconv.backward
@@ -343,10 +370,15 @@ def schnet_cfconv_backward(
 ) -> Any:
     """The gradients of x and positions."""
     x, positions, *weights = saved[:7]
+    edges, blocks = edges_of(*saved[7:15]), blocks_of(*saved[15:])
     flt = _filter(tuple(weights), (gamma, alpha, cutoff), (activation, basis, envelope), enveloped_basis)
     gx, gpos = tg.empty_like(x) if needs[0] else None, tg.empty_like(positions)
-    backward(flt, positions, x, gy.contiguous(), edges_of(*saved[7:]), gx, gpos, None)
+    backward(_like(positions), flt, positions, x, gy.contiguous(), edges, blocks, gx, gpos)
     return gx, gpos
+
+
+def _like(positions: Any) -> Make:
+    return lambda shape: tg.empty_like(positions, shape=shape)
 
 
 OPERATOR = Operator(schnet_cfconv)
@@ -354,10 +386,10 @@ OPERATOR = Operator(schnet_cfconv)
 
 def in_torch(flt: Filter, names: dict[str, Any], x: Any, positions: Any, graph: Graph) -> Any:
     """`cfconv` as an operator of PyTorch's."""
-    w, into, around = flt.weights, flt.edges(graph.into), flt.edges(graph.around)
+    w, e, pairs = flt.weights, flt.edges(graph.pairs), graph.pairs
     arrays = (
-        w.w1, w.b1, w.w2, w.mu, into.ptr, into.other, around.ptr, around.other, w.b2, into.shift, around.shift,
-        around.heard, around.told,
+        w.w1, w.b1, w.w2, w.mu, e.ptr, e.left, e.right, e.one, e.other, pairs.start, pairs.slabs, pairs.slab, w.b2,
+        e.shift, e.heard, e.told,
     )  # fmt: skip
     numbers = {"gamma": flt.forwards["gamma"], "alpha": flt.forwards["alpha"], "cutoff": flt.forwards["rc"]}
     return OPERATOR(x, positions, *map(tensor, arrays), **numbers, **names)

@@ -34,8 +34,8 @@ from tegula.ops._host import argument, empty
 from tegula.ops._torch import in_graph
 from tegula.ops.schnet.filters import filter_rows
 from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
-from tegula.ops.schnet.graph import Graph, Rows
-from tegula.ops.schnet.kernels import cfconv_bwd, cfconv_fwd, cfconv_table_bwd, cfconv_table_fwd
+from tegula.ops.schnet.graph import BLOCK, Graph
+from tegula.ops.schnet.kernels import add_slabs, cfconv_bwd, cfconv_fwd, cfconv_table_bwd, cfconv_table_fwd
 from tegula.ops.schnet.layer import Block, Filter, graph_of, network_of, places, tiles
 from tegula.ops.schnet.nodes import readout, scale, start, total, update, update_bwd
 
@@ -392,8 +392,9 @@ def forward(task: Task, positions: Any, energy: Any) -> Tape:
         start(task.kinds, model.embedding, blocks[0].wa, x, hs[0])
     else:
         x[...] = model.embedding[task.kinds]
+    slabs = Slabs.of(task)
     for n, block in enumerate(blocks):
-        _listen(model, n, positions, hs[n], task.graph.into, ys[n])
+        _listen(task, n, positions, hs[n], slabs.features, ys[n])
         above = n + 1 < len(blocks)
         update(x, ys[n], block.layer, blocks[n + 1].wa if above else None, hs[n + 1] if above else None, act=act)
     e = np.empty(nodes, sums)
@@ -405,38 +406,60 @@ def forward(task: Task, positions: Any, energy: Any) -> Tape:
 def backward(task: Task, positions: Any, tape: Tape, grad: Any) -> Array:
     """The gradient of positions [nodes, 3]; `grad` is that of the energies, ones if None."""
     model, blocks, gx = task.model, task.model.blocks, tape.top.copy()
-    act = ACTIVATIONS[model.variant.activation]
+    act, nodes = ACTIVATIONS[model.variant.activation], len(task.kinds)
+    if not blocks:
+        return np.zeros((nodes, 3), gx.dtype)
     if grad is not None:
         scale(gx, grad, task.systems.ptr)
+    slabs = Slabs.of(task)
     gh: Array | None = None
-    found: Array | None = None
     for n in range(len(blocks) - 1, -1, -1):
-        gy, more = np.empty_like(tape.ys[n]), found
+        gy = np.empty_like(tape.ys[n])
         update_bwd(gx, tape.ys[n], blocks[n].layer, gy, gh, None if gh is None else blocks[n + 1].wa, **act)
-        gh, found = np.empty_like(gy) if n else None, np.empty((len(task.kinds), 3), gx.dtype)
-        _listen_back(model, n, positions, tape.hs[n], gy, task.graph.around, gh, found, more)
-    return np.zeros((len(task.kinds), 3), gx.dtype) if found is None else found
+        _listen_back(task, n, positions, tape.hs[n], gy, slabs, last=n == len(blocks) - 1)
+        if n:
+            gh = np.empty_like(gy)
+            add_slabs(slabs.features, task.graph.pairs.blocks, gh)
+    found = np.empty((nodes, 3), gx.dtype)
+    add_slabs(slabs.pulls, task.graph.pairs.blocks, found)
+    return found
 
 
-def _listen(model: Model, n: int, positions: Any, h: Array, rows: Rows, y: Array) -> None:
+@dataclass(frozen=True, eq=False)
+class Slabs:
+    """What tasks find, before it is added up; used by one block after another."""
+
+    features: Array  # [slabs, BLOCK, F]
+    pulls: Array  # [slabs, BLOCK, 3] adds up over the blocks
+
+    @staticmethod
+    def of(task: Task) -> Slabs:
+        """For a network's graph."""
+        count, sums = 2 * task.graph.pairs.tasks, task.model.embedding.dtype
+        width = task.model.blocks[0].wa.shape[1] if task.model.blocks else 0
+        return Slabs(np.empty((count, BLOCK, width), sums), np.empty((count, BLOCK, 3), sums))
+
+
+def _listen(task: Task, n: int, positions: Any, h: Array, slabs: Array, y: Array) -> None:
     """Block n's cfconv."""
+    model, pairs = task.model, task.graph.pairs
     flt, size = model.filter(n), tiles(h.shape[1])
-    edges = flt.edges(rows)
     if model.tables is None:
-        cfconv_fwd(positions, h, edges, flt.weights, y, **flt.forwards, **size)
+        cfconv_fwd(positions, h, flt.edges(pairs), flt.weights, slabs, **flt.forwards, **size)
     else:
         table = model.tables[n]
-        cfconv_table_fwd(positions, h, edges, table.rows, y, model.cutoff, table.last, **size)
+        cfconv_table_fwd(positions, h, flt.edges(pairs), table.rows, slabs, model.cutoff, table.last, **size)
+    add_slabs(slabs, pairs.blocks, y)
 
 
-def _listen_back(
-    model: Model, n: int, positions: Any, h: Array, gy: Array, rows: Rows, gh: Array | None, gpos: Array, more: Any
-) -> None:
-    """The derivative of block n's cfconv."""
-    flt, size = model.filter(n), tiles(h.shape[1])
-    ends = positions, h, gy, flt.edges(rows)
+def _listen_back(task: Task, n: int, positions: Any, h: Array, gy: Array, slabs: Slabs, *, last: bool) -> None:
+    """The derivative of block n's cfconv; that of the first block's features is of no use."""
+    model = task.model
+    flt, size = model.filter(n), {"more": not last, **tiles(h.shape[1])}
+    ends = positions, h, gy, flt.edges(task.graph.pairs)
+    out = slabs.features if n else None, slabs.pulls
     if model.tables is None:
-        cfconv_bwd(*ends, flt.weights, gh, gpos, more, **flt.backwards, **size)
+        cfconv_bwd(*ends, flt.weights, *out, **flt.backwards, **size)
     else:
         table = model.tables[n]
-        cfconv_table_bwd(*ends, table.rows, gh, gpos, more, model.cutoff, table.last, **size)
+        cfconv_table_bwd(*ends, table.rows, *out, model.cutoff, table.last, **size)
