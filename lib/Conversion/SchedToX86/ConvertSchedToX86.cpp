@@ -89,11 +89,30 @@ void x86::Arena::finish() {
 // The pass
 //===----------------------------------------------------------------------===//
 
+/// What belongs to machines with registers, rings and roles.
+static bool isBeyondThreads(Operation *op) {
+  auto isFragment = [](Type type) { return isa<FragType, FlightType>(type); };
+  if (llvm::any_of(op->getOperandTypes(), isFragment) ||
+      llvm::any_of(op->getResultTypes(), isFragment))
+    return true;
+  if (auto copy = dyn_cast<CopyOp>(op))
+    return copy.getEngine() || copy.getBy() || copy.getWhere();
+  if (auto slice = dyn_cast<sched::SliceOp>(op))
+    return !slice.getOffsets().empty() || !isa<BufType>(slice.getSource().getType());
+  if (auto scalar = dyn_cast<ScalarOp>(op))
+    return !isa<BufType>(scalar.getSource().getType());
+  if (auto map = dyn_cast<MapOp>(op))
+    return map.getAlong() || map.getWhen();
+  return false;
+}
+
 /// Writes what `op` means in front of it.
 static LogicalResult lower(x86::Context &context, Operation *op) {
   for (Value operand : op->getOperands())
     if (isa<BufType>(operand.getType()) && !context.arena.get(operand))
       return op->emitOpError("takes a buffer that is no allocation of this kernel");
+  if (isBeyondThreads(op))
+    return op->emitOpError("has no lowering to x86 in this form");
   OpBuilder builder(op);
   x86::Emitter emit(builder, op->getLoc(), context.target);
   return TypeSwitch<Operation *, LogicalResult>(op)

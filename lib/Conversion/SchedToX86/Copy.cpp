@@ -643,7 +643,7 @@ Value x86::readInPlace(Context &context, Emitter &emit, CopyOp op) {
 }
 
 static TileTransfer transferOf(x86::Context &context, x86::Emitter &emit, sched::StoreOp op) {
-  return TileTransfer(context, emit, op.getView(), op.getAt(), op.getUpto(), op.getSource(),
+  return TileTransfer(context, emit, op.getDest(), op.getAt(), op.getUpto(), op.getSource(),
                       /*pad=*/Value());
 }
 

@@ -101,7 +101,7 @@ static bool makeAvailable(Value value, Operation *op) {
 
 /// Whether nothing between `map` and `store` cares if the view is written already.
 static bool mayStoreAt(MapOp map, sched::StoreOp store, Value buffer) {
-  BlockArgument origin = getViewOrigin(store.getView());
+  BlockArgument origin = getViewOrigin(store.getDest());
   for (Operation *op = map->getNextNode(); op != store; op = op->getNextNode()) {
     if (op->getNumRegions() != 0 && !isa<MapOp>(op))
       return false;
@@ -130,8 +130,8 @@ sched::StoreOp x86::findStoreInPlace(Context &context, MapOp map, unsigned numbe
       return nullptr;
     store = found;
   }
-  if (!store || !getViewOrigin(store.getView()) ||
-      !liesAlike(context, store.getView(), buffer) || !mayStoreAt(map, store, buffer))
+  if (!store || !getViewOrigin(store.getDest()) ||
+      !liesAlike(context, store.getDest(), buffer) || !mayStoreAt(map, store, buffer))
     return nullptr;
   for (Value operand : store->getOperands())
     if (!makeAvailable(operand, map))

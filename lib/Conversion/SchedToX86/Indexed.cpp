@@ -369,7 +369,7 @@ LogicalResult x86::lowerScatter(Context &context, Emitter &emit, sched::ScatterO
 LogicalResult x86::lowerSegmentSum(Context &context, Emitter &emit, sched::SegmentSumOp op) {
   Value source = context.arena.get(op.getSource()), dest = context.arena.get(op.getDest());
   Value by = context.arena.get(op.getBy());
-  BufType from = op.getSource().getType();
+  auto from = cast<BufType>(op.getSource().getType());
   Type elem = from.getElem();
   int64_t lanes = context.target.getLanes(cast<MemRefType>(dest.getType()).getElementType());
   OpBuilder &builder = emit.builder;

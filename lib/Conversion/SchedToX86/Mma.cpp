@@ -50,15 +50,15 @@ public:
   Product(x86::Context &context, x86::Emitter &emit, MmaOp op)
       : emit(emit), op(op), a(context.arena.get(op.getA())), c(context.arena.get(op.getC())),
         scale(op.getScale() ? context.arena.get(op.getScale()) : Value()),
-        group(x86::isPaired(op.getB().getType(), context.target) ? 2 : 1) {
-    BufType left = op.getA().getType(), result = op.getC().getType();
+        group(x86::isPaired(op.getBufB(), context.target) ? 2 : 1) {
+    BufType left = op.getBufA(), result = op.getBufC();
     int64_t rank = result.getRank();
     rows = result.getDimSize(rank - 2);
     depth = left.getDimSize(op.getTransA() ? rank - 2 : rank - 1);
     elem = cast<MemRefType>(c.getType()).getElementType();
     lanes = context.target.getLanes(elem);
     columns = llvm::divideCeil(result.getDimSize(rank - 1), lanes);
-    BufType right = op.getB().getType();
+    BufType right = op.getBufB();
     b = {context.arena.get(op.getB()), right.getElem(), right.isPacked(),
          right.isPacked() ? right.getPanel() / lanes : 1};
   }
@@ -131,8 +131,8 @@ void Product::emitBatch(ValueRange batch) {
       position.push_back(type.getDimSize(axis) == 1 ? emit.index(0) : iv);
     return position;
   };
-  batchA = stretch(op.getA().getType());
-  batchB = stretch(op.getB().getType());
+  batchA = stretch(op.getBufA());
+  batchB = stretch(op.getBufB());
   batchC = x86::Values(batch);
 
   int64_t blocks = llvm::divideCeil(rows, chooseRows());
@@ -282,7 +282,7 @@ void Product::emitResult(Value row, Value column, int64_t height, int64_t vector
 }
 
 LogicalResult x86::lowerMma(Context &context, Emitter &emit, MmaOp op) {
-  BufType left = op.getA().getType(), right = op.getB().getType(), result = op.getC().getType();
+  BufType left = op.getBufA(), right = op.getBufB(), result = op.getBufC();
   Type elem = context.target.getRegisterType(left.getElem());
   bool widens = elem.isInteger(8) && result.getElem().isInteger(32);
   if (elem != context.target.getRegisterType(result.getElem()) && !widens)

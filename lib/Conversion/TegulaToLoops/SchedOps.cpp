@@ -69,7 +69,7 @@ LogicalResult loops::lower(sched::CopyOp op, Lowering &lowering) {
 }
 
 LogicalResult loops::lower(sched::StoreOp op, Lowering &lowering) {
-  writeStore(lowering.builder(), lowering.buffer(op.getSource()), op.getView(),
+  writeStore(lowering.builder(), lowering.buffer(op.getSource()), op.getDest(),
              {op.getAt(), op.getUpto()});
   return success();
 }

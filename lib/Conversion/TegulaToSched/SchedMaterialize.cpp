@@ -185,7 +185,7 @@ Value Materializer::alloc(BufType type, Location loc) {
   // Allocations come first, in the order in which they are made.
   if (lastAlloc)
     allocs.setInsertionPointAfter(lastAlloc);
-  auto op = sched::AllocOp::create(allocs, loc, type, IntegerAttr());
+  auto op = sched::AllocOp::create(allocs, loc, type);
   lastAlloc = op;
   return op;
 }

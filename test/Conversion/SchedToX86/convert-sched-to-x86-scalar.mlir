@@ -15,11 +15,11 @@ sched.kernel @scalars(out %y: memref<?xf16>, out %z: memref<?xi1>, out %w: memre
     %a = sched.alloc at 0 : <4xf16, local>
     %b = sched.alloc at 64 : <4xi1, local>
     %c = sched.alloc at 128 : <f32, local>
-    %h = sched.scalar %a[%c2] : <4xf16, local> -> f16
+    %h = sched.scalar %a[%c2] : !sched.buf<4xf16, local> -> f16
     memref.store %h, %y[%i] : memref<?xf16>
-    %t = sched.scalar %b[%c2] : <4xi1, local> -> i1
+    %t = sched.scalar %b[%c2] : !sched.buf<4xi1, local> -> i1
     memref.store %t, %z[%i] : memref<?xi1>
-    %f = sched.scalar %c[] : <f32, local> -> f32
+    %f = sched.scalar %c[] : !sched.buf<f32, local> -> f32
     memref.store %f, %w[%i] : memref<?xf32>
     tegula.yield
   }

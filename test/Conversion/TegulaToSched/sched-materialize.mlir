@@ -110,7 +110,7 @@ tegula.kernel @kept_init(in %x: memref<?xf32>, out %y: memref<?xf32>) {
 !h = memref<?x?xbf16, strided<[?, 1], offset: ?>>
 // CHECK-LABEL: sched.kernel @pairs
 // CHECK-NOT:     sched.move
-// CHECK:         sched.mma trans %{{.*}}, %{{.*}} into %{{.*}} : <32x64xbf16, local>, <32x64xbf16, local>
+// CHECK:         sched.mma trans %{{.*}}, %{{.*}} into %{{.*}} : !sched.buf<32x64xbf16, local>, !sched.buf<32x64xbf16, local>
 // PAIRS-LABEL: sched.kernel @pairs
 // PAIRS-SAME:      target "x86-64-v4+avx512bf16"
 // PAIRS-DAG:     %[[A:.*]] = sched.alloc : <32x64xbf16, local>

@@ -7,7 +7,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local>
     // expected-error @below {{has 1 operands but 0 block arguments}}
-    "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0>}> ({
+    "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0, 0>}> ({
     ^bb0:
     "sched.yield"() : () -> ()
     }) : (!sched.buf<16x8xf32, local>) -> ()
@@ -25,7 +25,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local>
     // expected-error @below {{operand 0 is '!sched.buf<16x8xf32, local>' but the body takes 'tensor<8xf32>'}}
-    "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0>}> ({
+    "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0, 0>}> ({
     ^bb0(%v: tensor<8xf32>):
     "sched.yield"() : () -> ()
     }) : (!sched.buf<16x8xf32, local>) -> ()
@@ -159,7 +159,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local>
     // expected-error @below {{has both results and outs}}
-    %z = "sched.map"(%a, %a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 1>}> ({
+    %z = "sched.map"(%a, %a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 1, 0>}> ({
     ^bb0(%v: tensor<16x8xf32>):
     "sched.yield"(%v) : (tensor<16x8xf32>) -> ()
     }) : (!sched.buf<16x8xf32, local>, !sched.buf<16x8xf32, local>) -> tensor<16x8xf32>
@@ -177,7 +177,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local>
     // expected-error @below {{) as (}}
-    %z = "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0>}> ({
+    %z = "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0, 0>}> ({
     ^bb0(%v: tensor<16x8xf32>):
     "sched.yield"(%v) : (tensor<16x8xf32>) -> ()
     }) : (!sched.buf<16x8xf32, local>) -> tensor<8x16xf32>
@@ -214,7 +214,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   tegula.grid (%i) to (%n) step (16) {
     %a = sched.alloc : !sched.buf<16x8xf32, local>
     // expected-error @below {{body must end with sched.yield}}
-    "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0>}> ({
+    "sched.map"(%a) <{domain = array<i64: 16, 8>, operandSegmentSizes = array<i32: 1, 0, 0>}> ({
     ^bb0(%v: tensor<16x8xf32>):
     "llvm.unreachable"() : () -> ()
     }) : (!sched.buf<16x8xf32, local>) -> ()
@@ -230,7 +230,7 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?x?xf32>
   tegula.grid (%i) to (%n) step (16) {
-    // expected-error @below {{takes tiles or buffers, got}}
+    // expected-error @below {{takes tiles, buffers or fragments, got}}
     sched.map domain [4] ins(%v = %s : f32) {
     sched.yield
     }

@@ -4,7 +4,7 @@
 // Into and onto, scaled by rows; packed and batched right operands.
 // CHECK: sched.mma %{{.*}}, trans %{{.*}} into %{{.*}} panel 8 label "s"
 // CHECK: sched.mma %{{.*}}, trans %{{.*}} onto %{{.*}} scale %{{.*}} : !sched.buf<16xf32, local>
-// CHECK: sched.mma trans %{{.*}}, %{{.*}} onto %{{.*}} : <2x8x4xf32, local>
+// CHECK: sched.mma trans %{{.*}}, %{{.*}} onto %{{.*}} : !sched.buf<2x8x4xf32, local>
 sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "x86-64-v4" {
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?x?xf32>

@@ -2,7 +2,7 @@
 // RUN: tegula-opt %s --mlir-print-op-generic | tegula-opt | FileCheck %s
 
 // One element.
-// CHECK: sched.scalar %{{.*}}[%{{.*}}, %{{.*}}] : <16x8xf32, local> -> f32
+// CHECK: sched.scalar %{{.*}}[%{{.*}}, %{{.*}}] : !sched.buf<16x8xf32, local> -> f32
 sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "x86-64-v4" {
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?x?xf32>

@@ -1,4 +1,4 @@
-//===- IndexedOps.cpp - Gathers, scatters, segments -----------------------===//
+//===- IndexedOps.cpp - Gathers and scatters of local buffers -------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -51,13 +51,4 @@ LogicalResult sched::GatherOp::verify() {
 LogicalResult sched::ScatterOp::verify() {
   return verifyIndexed(*this, cast<MemRefType>(getView().getType()), getSource().getType(),
                        getBy().getType(), getAxis(), getAt(), getUpto());
-}
-
-LogicalResult sched::SegmentSumOp::verify() {
-  BufType source = getSource().getType(), dest = getDest().getType();
-  if (source.isPacked() || dest.isPacked() || source.getRank() < 1 ||
-      source.getRank() != dest.getRank() || source.getElem() != dest.getElem() ||
-      source.getShape().drop_front() != dest.getShape().drop_front()) // C1
-    return emitOpError() << "cannot add rows of " << source << " to rows of " << dest;
-  return verifyIndices(*this, getBy().getType(), source.getDimSize(0)); // C2
 }

@@ -1,4 +1,4 @@
-//===- SchedDialect.cpp - Dialect and buffer type -===//
+//===- SchedDialect.cpp - The dialect and names of its values -------------===//
 //
 // Part of the Tegula project, under the Apache License v2.0 with LLVM
 // Exceptions. See LICENSE for license information.
@@ -8,83 +8,77 @@
 
 #include "tegula/Dialect/Sched/IR/Sched.h"
 
-#include "mlir/IR/DialectImplementation.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace tegula::sched;
 
+/// The name of an op's first result in the text, unless that is a number.
+static ParseResult parseSsaName(OpAsmParser &parser, StringAttr &name) {
+  if (parser.getNumResults() == 0)
+    return success();
+  StringRef text = parser.getResultName(0).first;
+  if (!text.empty() && !llvm::isDigit(text.front()))
+    name = parser.getBuilder().getStringAttr(text);
+  return success();
+}
+
+/// `getAsmResultNames` prints it.
+static void printSsaName(OpAsmPrinter &, Operation *, StringAttr) {}
+
+/// The engine of a copy, or nothing.
+static ParseResult parseEngine(OpAsmParser &parser, EngineAttr &engine) {
+  StringRef word;
+  if (failed(parser.parseOptionalKeyword(&word, {"bulk", "async", "direct", "pack"})))
+    return success();
+  engine = EngineAttr::get(parser.getContext(), *symbolizeEngine(word));
+  return success();
+}
+
+static void printEngine(OpAsmPrinter &printer, Operation *, EngineAttr engine) {
+  if (engine)
+    printer << " " << stringifyEngine(engine.getValue());
+}
+
 #include "tegula/Dialect/Sched/IR/SchedDialect.cpp.inc"
-#include "tegula/Dialect/Sched/IR/SchedEnums.cpp.inc"
-#define GET_TYPEDEF_CLASSES
-#include "tegula/Dialect/Sched/IR/SchedTypes.cpp.inc"
 #define GET_OP_CLASSES
 #include "tegula/Dialect/Sched/IR/SchedOps.cpp.inc"
 
+namespace {
+
+/// Layouts, channels and slots are long and occur on every line: they are printed once,
+/// in front of the module.
+struct SchedAliases : OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+
+  AliasResult getAlias(Attribute attr, raw_ostream &os) const override {
+    if (!isa<LayoutAttr>(attr))
+      return AliasResult::NoAlias;
+    os << "layout";
+    return AliasResult::OverridableAlias;
+  }
+
+  AliasResult getAlias(Type type, raw_ostream &os) const override {
+    if (!isa<ChanType>(type))
+      return AliasResult::NoAlias;
+    os << "chan";
+    return AliasResult::OverridableAlias;
+  }
+};
+
+} // namespace
+
 void SchedDialect::initialize() {
-  addTypes<
-#define GET_TYPEDEF_LIST
-#include "tegula/Dialect/Sched/IR/SchedTypes.cpp.inc"
-      >();
+  registerAttributes();
+  registerTypes();
   addOperations<
 #define GET_OP_LIST
 #include "tegula/Dialect/Sched/IR/SchedOps.cpp.inc"
       >();
+  addInterfaces<SchedAliases>();
 }
 
-// buf: `<128x64xf32, local (, pack n32t?)?>`
-Type BufType::parse(AsmParser &parser) {
-  SmallVector<int64_t> shape;
-  Type elem;
-  StringRef word;
-  int64_t panel = 0;
-  bool transposed = false;
-  SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
-      parser.parseType(elem) || parser.parseComma() || parser.parseKeyword(&word))
-    return {};
-  std::optional<Space> space = symbolizeSpace(word);
-  if (!space) {
-    parser.emitError(loc, "unknown memory space '") << word << "'";
-    return {};
-  }
-  if (succeeded(parser.parseOptionalComma())) {
-    StringRef width;
-    if (parser.parseKeyword("pack") || parser.parseKeyword(&width))
-      return {};
-    transposed = width.consume_back("t");
-    if (!width.consume_front("n") || width.getAsInteger(10, panel)) {
-      parser.emitError(loc, "expected a panel width such as 'n32' or 'n32t'");
-      return {};
-    }
-  }
-  if (parser.parseGreater())
-    return {};
-  auto emitError = [&] { return parser.emitError(loc); };
-  return BufType::getChecked(function_ref<InFlightDiagnostic()>(emitError), parser.getContext(),
-                             ArrayRef<int64_t>(shape), elem, *space, panel, transposed);
-}
-
-void BufType::print(AsmPrinter &printer) const {
-  printer << "<";
-  for (int64_t extent : getShape())
-    printer << extent << "x";
-  printer << getElem() << ", " << stringifySpace(getSpace());
-  if (isPacked())
-    printer << ", pack n" << getPanel() << (getTransposed() ? "t" : "");
-  printer << ">";
-}
-
-LogicalResult BufType::verify(function_ref<InFlightDiagnostic()> emitError,
-                              ArrayRef<int64_t> shape, Type elem, Space space, int64_t panel,
-                              bool transposed) {
-  if (!elem.isIntOrFloat())
-    return emitError() << "buffer cannot hold " << elem;
-  for (int64_t extent : shape) // C1
-    if (extent < 1)
-      return emitError() << "buffer needs positive extents, got " << extent;
-  if (panel < 0 || (panel > 0 && shape.size() < 2)) // C2
-    return emitError() << "packed buffer needs rank 2 and a positive panel width, got rank "
-                       << shape.size() << " and width " << panel;
-  return success();
+void tegula::sched::nameResults(Operation *op, StringAttr name, OpAsmSetValueNameFn setName) {
+  if (name && op->getNumResults() != 0)
+    setName(op->getResult(0), name.getValue());
 }
