@@ -100,5 +100,7 @@ ConversionClass tegula::layout::classifyConversion(const Layout &from, const Lay
   assert(!checkConversion(from, to) && "layouts of different tiles");
   if (findRename(from, to, warps))
     return ConversionClass::Free;
-  return hasWarpsElements(from, to, warps) ? ConversionClass::Shuffle : ConversionClass::Shared;
+  if (hasWarpsElements(from, to, warps) && planShuffle(from, to, warps, 32))
+    return ConversionClass::Shuffle;
+  return ConversionClass::Shared;
 }

@@ -52,7 +52,7 @@ Expected<Layout> Layout::get(const Atom &atom, Extents repetition, Warps warps,
   if (repetition[0] * repetition[1] > maxCount)
     return fail("repetition " + spell(repetition) + " of atom '" + atom.name +
                 "' needs more than " + llvm::Twine(maxCount) + " atoms of registers");
-  Layout layout(atom, repetition, warps.count, strides, {0, 0});
+  Layout layout(atom, repetition, warps.count, strides);
   Extents covered = layout.getCovered();
   layout.tile = covered;
   if (!tile)
@@ -134,10 +134,7 @@ std::string Layout::str() const {
 //===----------------------------------------------------------------------===//
 
 Extents Layout::getCovered() const {
-  Extents shape = atom.getShape();
-  for (unsigned axis : {0, 1})
-    shape[axis] *= repetition[axis] * warpCounts[axis];
-  return shape;
+  return {shape[0] * repetition[0] * warpCounts[0], shape[1] * repetition[1] * warpCounts[1]};
 }
 
 unsigned Layout::getRegisters32(unsigned elementBits) const {
@@ -152,28 +149,35 @@ int64_t Layout::getWarps() const {
   return period * atom.getWarps();
 }
 
+void Layout::setAtom(Atom newAtom) {
+  atom = std::move(newAtom);
+  shape = atom.getShape();
+  registerBits = atom.map.getInBits(registerDim);
+  laneBits = atom.map.getInBits(laneDim);
+  innerWarpBits = atom.map.getInBits(warpDim);
+}
+
 /// The block that a warp has along an axis.
 static int64_t getBlock(int64_t outer, int64_t count, int64_t stride) {
   return (outer / stride) % count;
 }
 
 Element Layout::getWarpOrigin(int64_t warp) const {
-  int64_t outer = warp / atom.getWarps();
-  Extents shape = atom.getShape();
+  int64_t outer = warp >> innerWarpBits;
   return {getBlock(outer, warpCounts[0], warpStrides[0]) * repetition[0] * shape[0],
           getBlock(outer, warpCounts[1], warpStrides[1]) * repetition[1] * shape[1]};
 }
 
 Element Layout::getElement(int64_t warp, unsigned lane, unsigned reg) const {
   assert(reg < getRegisters() && lane < getLanes() && warp >= 0 && "nobody's register");
-  Extents shape = atom.getShape();
   Element origin = getWarpOrigin(warp);
-  unsigned atomRegister = reg % atom.getRegisters(), repeat = reg / atom.getRegisters();
-  unsigned registerBits = atom.map.getInBits(registerDim), laneBits = atom.map.getInBits(laneDim);
-  uint64_t image = atom.map.apply(atomRegister | uint64_t(lane) << registerBits |
-                                  uint64_t(warp % atom.getWarps()) << (registerBits + laneBits));
-  return {origin.row + repeat / repetition[1] * shape[0] + int64_t(image) % shape[0],
-          origin.col + repeat % repetition[1] * shape[1] + int64_t(image) / shape[0]};
+  int64_t repeat = reg >> registerBits;
+  uint64_t inAtom = reg & ((1u << registerBits) - 1);
+  uint64_t innerWarp = uint64_t(warp) & ((1u << innerWarpBits) - 1);
+  int64_t image = atom.map.apply(inAtom | uint64_t(lane) << registerBits |
+                                 innerWarp << (registerBits + laneBits));
+  return {origin.row + repeat / repetition[1] * shape[0] + image % shape[0],
+          origin.col + repeat % repetition[1] * shape[1] + image / shape[0]};
 }
 
 SmallVector<Owner> Layout::getOwners(Element element, int64_t warps) const {
@@ -181,7 +185,6 @@ SmallVector<Owner> Layout::getOwners(Element element, int64_t warps) const {
   if (!isInside(element))
     return owners;
   // Every preimage in the atom is one of them plus a sum of kernel vectors.
-  Extents shape = atom.getShape();
   int64_t i = element.row / shape[0], j = element.col / shape[1];
   uint64_t image = element.row % shape[0] + element.col % shape[1] * shape[0];
   LinearMap inverse = *atom.map.pseudoInvert();
@@ -212,7 +215,7 @@ Layout Layout::dropAxis(unsigned axis) const {
   if (const Atom *named = findAtom(dropped.map))
     dropped = *named;
   Layout result = *this;
-  result.atom = dropped;
+  result.setAtom(dropped);
   result.repetition[axis] = result.warpCounts[axis] = result.warpStrides[axis] = 1;
   result.tile[axis] = 1;
   return result;
@@ -220,7 +223,7 @@ Layout Layout::dropAxis(unsigned axis) const {
 
 Layout Layout::getTransposed() const {
   Layout result = *this;
-  result.atom = atom.getTransposed();
+  result.setAtom(atom.getTransposed());
   std::swap(result.tile[0], result.tile[1]);
   std::swap(result.warpCounts[0], result.warpCounts[1]);
   std::swap(result.warpStrides[0], result.warpStrides[1]);

@@ -129,15 +129,15 @@ public:
   bool isMasked() const { return tile != getCovered(); }
 
   /// Elements per lane, and 32-bit registers for elements of so many bits.
-  unsigned getRegisters() const { return repetition[0] * repetition[1] * atom.getRegisters(); }
+  unsigned getRegisters() const { return unsigned(repetition[0] * repetition[1]) << registerBits; }
   unsigned getRegisters32(unsigned elementBits) const;
-  unsigned getLanes() const { return atom.getLanes(); }
+  unsigned getLanes() const { return 1u << laneBits; }
   /// Warps beyond which the pattern repeats: a role with more of them replicates.
   int64_t getWarps() const;
 
   /// The number of an atom's register in the atom (i, j) of a warp's block.
   unsigned getRegister(int64_t i, int64_t j, unsigned atomRegister) const {
-    return (i * repetition[1] + j) * atom.getRegisters() + atomRegister;
+    return unsigned(i * repetition[1] + j) << registerBits | atomRegister;
   }
 
   /// What a register holds; it may lie beyond the tile.
@@ -169,11 +169,16 @@ public:
   std::string str() const;
 
 private:
-  Layout(Atom atom, Extents repetition, Extents warpCounts, Extents warpStrides, Extents tile)
-      : atom(std::move(atom)), repetition(repetition), warpCounts(warpCounts),
-        warpStrides(warpStrides), tile(tile) {}
+  Layout(Atom atom, Extents repetition, Extents warpCounts, Extents warpStrides)
+      : repetition(repetition), warpCounts(warpCounts), warpStrides(warpStrides) {
+    setAtom(std::move(atom));
+  }
+  void setAtom(Atom newAtom);
 
   Atom atom;
+  /// Of the atom: asked for each element.
+  Extents shape;
+  unsigned registerBits, laneBits, innerWarpBits;
   Extents repetition, warpCounts, warpStrides, tile;
 };
 
