@@ -52,7 +52,7 @@ from _summary import Row, add_option, close
 from tegula import ops
 from tegula.ops.attention import attention_fwd
 from tegula.ops.low_rank import low_rank_attention_fwd, low_rank_ffn_rows
-from tegula.ops.matmul import matmul_columns, matmul_tiles
+from tegula.ops.matmul import matmul_tiles
 from tegula.ops.norm import layer_norm_rows
 
 RANKS = (320, 256, 192, 128)
@@ -67,7 +67,6 @@ KERNELS = (
     layer_norm_rows,
     low_rank_attention_fwd,
     low_rank_ffn_rows,
-    matmul_columns,
     matmul_tiles,
 )
 """What the networks are made of."""

@@ -23,9 +23,7 @@ config.test_source_root = os.path.join(config.tegula_src_root, "test")
 config.test_exec_root = os.path.join(config.tegula_obj_root, "test")
 
 tools = os.path.join(config.tegula_obj_root, "bin")
-config.environment["PATH"] = os.pathsep.join(
-    [tools, config.llvm_tools_dir, config.environment.get("PATH", "")]
-)
+config.environment["PATH"] = os.pathsep.join([tools, config.llvm_tools_dir, config.environment.get("PATH", "")])
 config.substitutions.append(("%src", config.tegula_src_root))
 config.substitutions.append(("%obj", config.tegula_obj_root))
 config.substitutions.append(("%tools", tools))

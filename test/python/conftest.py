@@ -7,19 +7,18 @@
 from __future__ import annotations
 
 import os
-import pathlib
 
 import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from built import tool
 
 
 @pytest.fixture(scope="session")
 def tegula_opt() -> str:
     """The path of tegula-opt: TEGULA_OPT, or what a build of this checkout has made."""
-    named = os.environ.get("TEGULA_OPT")
-    found = [pathlib.Path(named)] if named else [ROOT / "build" / b / "bin" / "tegula-opt" for b in ("release", "dev")]
-    for path in found:
-        if path.exists():
-            return str(path)
-    pytest.skip("tegula-opt is not built")
+    return os.environ.get("TEGULA_OPT") or str(tool("tegula-opt"))
+
+
+@pytest.fixture(scope="session")
+def tegulac() -> str:
+    """The path of tegulac, as a build of this checkout has made it."""
+    return str(tool("tegulac"))

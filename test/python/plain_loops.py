@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from built import tool
 
-ROOT = Path(__file__).resolve().parents[2]
 LLVM = Path("/usr/lib/llvm-22/bin")
 TO_FUNCTIONS = (
     "canonicalize,cse,convert-kernel-to-func,expand-strided-metadata,lower-affine,arith-expand,convert-scf-to-cf,"
@@ -30,17 +30,9 @@ TO_FUNCTIONS = (
 Scalar = tuple[type[np.generic], Any]
 
 
-def tool() -> Path | None:
-    """The newest `tegula-opt` of this checkout, or None."""
-    built = [p for p in ROOT.glob("build/*/bin/tegula-opt") if "asan" not in p.parts]
-    return max(built, key=lambda p: p.stat().st_mtime, default=None)
-
-
 def tegula_opt(text: str, passes: str) -> str:
     """The text after `passes`."""
-    program = tool()
-    assert program is not None, "tegula-opt is not built"
-    command = [program, f"--pass-pipeline=builtin.module({passes})"]
+    command = [tool("tegula-opt"), f"--pass-pipeline=builtin.module({passes})"]
     done = subprocess.run(command, input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:4000]
     return done.stdout

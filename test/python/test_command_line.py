@@ -79,15 +79,10 @@ def test_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 1 and "no such file" in err
 
 
-def test_tegulac_runs_a_python_file(source: Path, tmp_path: Path) -> None:
-    build = Path(__file__).resolve().parents[2] / "build"
-    tools = [build / preset / "bin" / "tegulac" for preset in ("release", "dev")]
-    tool = next((t for t in tools if t.is_file()), None)
-    if tool is None:
-        pytest.skip("tegulac is not built")
+def test_tegulac_runs_a_python_file(source: Path, tmp_path: Path, tegulac: str) -> None:
     x = np.arange(96, dtype=np.float32).reshape(3, 32)
     np.save(tmp_path / "x.npy", x)
-    command = [str(tool), str(source), "--path=loops", "--run", f"--python={sys.executable}"]
+    command = [tegulac, str(source), "--path=loops", "--run", f"--python={sys.executable}"]
     command += ["--bind=D=32,M=3,f=0.5", f"--input=x={tmp_path / 'x.npy'}", f"--output=y={tmp_path / 'y.npy'}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -128,7 +128,8 @@ def test_scalars_are_packed_by_dtype() -> None:
 
 
 def test_torch_and_numpy_share_what_is_compiled() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     kernel, backend = on()
     x = np.zeros(12, np.float32)
     t = torch.zeros(12)
@@ -140,7 +141,8 @@ def test_torch_and_numpy_share_what_is_compiled() -> None:
 
 
 def test_dtypes_of_every_framework() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     pairs = [
         (np.float64, torch.float64, "f64"),
         (np.float32, torch.float32, "f32"),
@@ -190,7 +192,8 @@ def test_read_only_dlpack_is_not_written() -> None:
 
 
 def test_arrays_that_are_refused() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     kernel, _ = on()
     x = np.zeros(10, np.float32)
     for bad, text in [
@@ -434,7 +437,8 @@ AXPY = axpy.on(FakeBackend())
 
 @pytest.mark.parametrize("framework", ["numpy", "torch"])
 def test_programs_allocate_in_the_callers_framework(framework: str) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     x: Any = torch.zeros(8, dtype=torch.bfloat16) if framework == "torch" else np.zeros(8, ml_dtypes.bfloat16)
     y = double(x)
     assert type(y) is type(x) and y.dtype == x.dtype and y.shape == x.shape
@@ -443,7 +447,8 @@ def test_programs_allocate_in_the_callers_framework(framework: str) -> None:
 
 
 def test_program_refuses_what_it_would_cut_off() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     with pytest.raises(LaunchError, match="double: an argument requires grad"):
         double(torch.zeros(8, requires_grad=True))
     with pytest.raises(LaunchError, match="program 'double' has no backward"):

@@ -964,7 +964,8 @@ def test_compiler_diagnostics_come_back_at_the_authors_lines() -> None:
 
 
 def test_torch_input_that_requires_grad() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, y = torch.zeros(8, dtype=torch.float64, requires_grad=True), torch.zeros(8, dtype=torch.float64)
     backend = FakeBackend()
     kernel = copy.on(backend)

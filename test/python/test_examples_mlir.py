@@ -24,16 +24,6 @@ EXAMPLES = ROOT / "examples" / "mlir"
 BF16 = ml_dtypes.bfloat16
 
 
-@pytest.fixture(scope="session")
-def tegulac() -> str:
-    """What a build of this checkout has made."""
-    for build in ("release", "dev"):
-        path = ROOT / "build" / build / "bin" / "tegulac"
-        if path.exists():
-            return str(path)
-    pytest.skip("tegulac is not built")
-
-
 class Runner:
     """A kernel of a file as a function of arrays; 16-bit floats travel as f32."""
 

@@ -12,12 +12,9 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import plain_loops
 import pytest
 from plain_loops import ROOT, Loaded, load
 from test_loops_vs_numpy import SCHEDULED
-
-pytestmark = pytest.mark.skipif(plain_loops.tool() is None, reason="tegula-opt is not built")
 
 LISTING = (ROOT / "test" / "Dialect" / "Tegula" / "listing-a.mlir").read_text()
 LEVELS = {

@@ -16,11 +16,8 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import plain_loops
 import pytest
 from plain_loops import Loaded, load
-
-pytestmark = pytest.mark.skipif(plain_loops.tool() is None, reason="tegula-opt is not built")
 
 f64, f32, f16, bf16 = np.float64, np.float32, np.float16, ml_dtypes.bfloat16
 i8, i32, i64, i1 = np.int8, np.int32, np.int64, np.bool_

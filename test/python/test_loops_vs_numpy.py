@@ -98,7 +98,6 @@ def scheduled() -> plain_loops.Loaded:
     return plain_loops.load(kernels, SCHEDULED)
 
 
-@pytest.mark.skipif(plain_loops.tool() is None, reason="tegula-opt is not built")
 @pytest.mark.parametrize("seed", SCHEDULED_SEEDS)
 def test_scheduled(scheduled: plain_loops.Loaded, seed: int) -> None:
     args = arguments(seed, "f64")

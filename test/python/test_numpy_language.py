@@ -205,7 +205,6 @@ def test_attention_backward(h: Harness, kw: dict[str, Any]) -> None:
     h.close((dl, (do64 * o64).sum(-1)), (dq, rdq), (dk, rdk), (dv, rdv))
 
 
-@pytest.mark.skipif(not hasattr(tg, "program"), reason="programs are not in the front end yet")
 def test_program_and_its_backward() -> None:
     import language_program as P
 
@@ -714,7 +713,8 @@ def test_values_round_to_their_dtype() -> None:
 
 
 def test_torch_tensors_share_memory() -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, y = torch.arange(6, dtype=torch.bfloat16), torch.zeros(12, dtype=torch.bfloat16)[::2]
     Evaluation(seed=0)(double, x, y)
     assert torch.equal(y, x * 2)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import struct
-import sys
 import threading
 from pathlib import Path
 
@@ -164,7 +163,5 @@ def test_find_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_foreign_library_is_refused() -> None:
     libc = Path("/lib/x86_64-linux-gnu/libc.so.6")
-    if sys.platform != "linux" or not libc.is_file():
-        pytest.skip("no libc at its usual place")
     with pytest.raises(ImportError, match="has no function tegula_"):
         LibraryBackend(Library(libc))

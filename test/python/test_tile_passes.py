@@ -18,8 +18,6 @@ import plain_loops
 import pytest
 from plain_loops import Loaded, load
 
-pytestmark = pytest.mark.skipif(plain_loops.tool() is None, reason="tegula-opt is not built")
-
 Array = np.ndarray[Any, Any]
 ROWS, KEYS, WIDTH = 4, 8, 3
 ORDERS, BOUNDS = ("up", "down", "any"), ("tight", "loose")

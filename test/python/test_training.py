@@ -671,7 +671,7 @@ def test_derivatives_are_recorded() -> None:
             matmul.matmul_program,
             (a, b, w),
             {"activation": "gelu"},
-            ["activation_gradient", "matmul_columns", "matmul_turned", "column_sums"],
+            ["activation_gradient", "matmul_tiles", "matmul_tiles_1", "column_sums"],
         ),
         (norm.layer_norm_program, (x, w, w), {"eps": 1e-5}, ["norm_gradients", "column_sums", "column_sums"]),
         (norm.rms_norm_program, (x, w), {"eps": 1e-5}, ["norm_gradients", "column_sums"]),

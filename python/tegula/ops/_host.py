@@ -17,9 +17,15 @@ from typing import Any
 
 import numpy as np
 
+import tegula as tg
 from tegula._frontend.arrays import TORCH, describe, numpy_dtype
 from tegula.errors import LaunchError
 from tegula.language.dtypes import BY_NAME, DType
+
+
+def tile_bytes() -> int:
+    """Bytes that the tiles of an instance may take: three quarters of what the target keeps near a core."""
+    return tg.target.on_chip_bytes * 3 // 4
 
 
 @dataclass(frozen=True, slots=True)

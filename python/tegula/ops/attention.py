@@ -31,10 +31,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import tegula as tg
-from tegula import A, In, Opt, Out, Span, T, Tile, U, i1, index, tile
+from tegula import A, In, Opt, Out, Span, T, Tile, U, View, i1, index, tile
 from tegula.errors import LaunchError
 from tegula.language import dtypes
-from tegula.ops._host import Argument, argument, empty, floating, same
+from tegula.ops._host import Argument, argument, empty, floating, same, tile_bytes
 from tegula.ops._torch import Operator, in_graph, plan
 
 Q = In[T, "B H M $D"]
@@ -51,15 +51,28 @@ def pad16(n: int) -> Span:
     return tg.span(tg.round_up(n, 16))
 
 
-def visible(m: Span, n: Span, off: int, left: int | None, right: int | None) -> Tile:
-    """Which keys of n the rows of m see: affine in both, so that streams are split on it. [BM, BN] or [1, BN]"""
+def head(x: View | None, b: int, h: int) -> View | None:
+    """What an optional view holds for a head."""
+    return None if x is None else x[b, h]
+
+
+def visible(m: Span, n: Span, off: int, left: int | None, right: int | None, mask: View | None = None) -> Tile:
+    """Which keys of n the rows of m see. [BM, BN] or [1, BN]
+
+    But for the mask it is affine in both, so that streams are split on it.
+    """
     keep = n.valid[None, :]
     distance = n.ids[None, :] - (m.ids[:, None] + off)
     if left is not None:
         keep = keep & (distance >= -left)
     if right is not None:
         keep = keep & (distance <= right)
-    return keep
+    return keep if mask is None else keep & tg.load(mask, (m, n))
+
+
+def bias_of(bias: View | None, b: int, h: int, m: Span, n: Span) -> Tile | None:
+    """What is added to the scores of the rows of m and the keys of n. [BM, BN]"""
+    return None if bias is None else tg.load(bias[b, h], (m, n)).to(A)
 
 
 def keys_of(m: Span, off: int, end: int, left: int | None, right: int | None) -> tuple[int, int]:
@@ -99,11 +112,9 @@ def attention_fwd(
         s = tg.dot(qt, kt.T) * scale  # [BM, BN], natural logarithms
         if softcap is not None:
             s = softcap * tg.tanh(s / softcap)
-        if bias is not None:
-            s = s + tg.load(bias[b, h], (m, n)).to(A)
-        keep = visible(m, n, off, left, right)
-        if mask is not None:
-            keep = keep & tg.load(mask[b, h], (m, n))
+        bt = bias_of(bias, b, h, m, n)
+        s = s if bt is None else s + bt
+        keep = visible(m, n, off, left, right, head(mask, b, h))
         st = tg.softmax_update(st, tg.where(keep, s, -tg.inf), vt)  # NaN behind a mask does not show
     ot, ls = tg.softmax_finish(st)
     tg.store(o[b, h], (m, e), ot.to(T))
@@ -185,11 +196,8 @@ def attention_dkdv(
         for m in tg.stream(lo, hi, BM, order="any", label="rows"):
             qt, dot = tg.load(q[b, h], (m, d)), tg.load(do[b, h], (m, e))
             ls, dl = tg.load(lse[b, h], (m,), pad=tg.inf), tg.load(delta[b, h], (m,))
-            bt = None if bias is None else tg.load(bias[b, h], (m, n)).to(A)
-            keep = visible(m, n, off, left, right)
-            if mask is not None:
-                keep = keep & tg.load(mask[b, h], (m, n))
-            p, ds = p_ds(qt, kt, vt, dot, ls, dl, bt, keep, scale, softcap)
+            keep = visible(m, n, off, left, right, head(mask, b, h))
+            p, ds = p_ds(qt, kt, vt, dot, ls, dl, bias_of(bias, b, h, m, n), keep, scale, softcap)
             dvt, dkt = tg.dot(p.to(T).T, dot, dvt), tg.dot(ds.to(T).T, qt, dkt)
     tg.store(dk[b, hk], (n, d), (dkt * scale).to(T))
     tg.store(dv[b, hk], (n, e), dvt.to(T))
@@ -223,11 +231,8 @@ def attention_dq(
     lo, hi = keys_of(m, off, N, left, right)
     for n in tg.stream(lo, hi, BN, order="any", label="keys"):
         kt, vt = tg.load(k[b, hk], (n, d)), tg.load(v[b, hk], (n, e))
-        bt = None if bias is None else tg.load(bias[b, h], (m, n)).to(A)
-        keep = visible(m, n, off, left, right)
-        if mask is not None:
-            keep = keep & tg.load(mask[b, h], (m, n))
-        _, ds = p_ds(qt, kt, vt, dot, ls, dl, bt, keep, scale, softcap)
+        keep = visible(m, n, off, left, right, head(mask, b, h))
+        _, ds = p_ds(qt, kt, vt, dot, ls, dl, bias_of(bias, b, h, m, n), keep, scale, softcap)
         acc = tg.dot(ds.to(T), kt, acc)
     tg.store(dq[b, h], (m, d), (acc * scale).to(T))
 
@@ -237,9 +242,9 @@ PACKING = 20
 
 
 def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> tuple[int, int]:
-    """BM and BN, from sizes alone: results must not depend on the number of threads.
+    """BM and BN, from sizes and the target: results must not depend on the number of threads.
 
-    Tiles of k, v, q and the accumulator together stay below three quarters of a 1 MiB L2; masked or
+    Tiles of k, v, q and the accumulator together stay below three quarters of a core's memory; masked or
     short streams take narrower tiles, so that less of a tile is cut off. Each instance reads and packs
     all keys, which costs as much as `PACKING` rows of queries: with as many `heads` (of all batches; 0: not
     known), an unmasked stream takes more rows if 1 to 16 workers have enough instances on average.
@@ -252,9 +257,10 @@ def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> 
             count = heads * tg.cdiv(queries, rows)
             return sum((rows + PACKING) * tg.cdiv(count, w) * w for w in (1, 2, 4, 8, 16))
 
-        bm = min((rows for rows in (512, 256, 128) if 2 * rows * width <= 1024 * 1024), key=cost)
+        most = tg.target.on_chip_bytes
+        bm = min((rows for rows in (512, 256, 128) if rows == 128 or 2 * rows * width <= most), key=cost)
         bn = min(bn, 128) if bm == 512 else bn
-    while bn > 32 and 4 * (bn + bm) * width > 768 * 1024:
+    while bn > 32 and 4 * (bn + bm) * width > tile_bytes():
         bn //= 2
     return bm, bn
 

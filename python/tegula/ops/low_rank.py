@@ -36,7 +36,7 @@ import tegula as tg
 from tegula import A, In, Opt, Out, Span, T, Tile, U, View, const, fn, i1, index, tile
 from tegula.errors import LaunchError, Remark
 from tegula.language import dtypes
-from tegula.ops._host import Argument, argument, empty, floating, parameter, same
+from tegula.ops._host import Argument, argument, empty, floating, parameter, same, tile_bytes
 from tegula.ops.attention import keys_of, pad16, tiles, visible
 from tegula.ops.matmul import ACTIVATIONS, gelu, matmul, multiply, rows_are_even
 
@@ -71,29 +71,29 @@ def low_rank_ffn_rows(
     """An instance owns BM rows, from x to y. With a gate: activation(x·gate_u·gate_v) multiplies x·u1·v1."""
     (B, M, H), E, N, R1, R2 = x.shape, v1.shape[1], v2.shape[1], u1.shape[1], u2.shape[1]
     m, b = tg.grid((M, BM), B)
-    r1, r2 = pad16(R1), pad16(R2)
-    p, acc = tg.zeros((BM, r1.size), A), tg.zeros((BM, r2.size), A)
-    if gate_u is None or gate_v is None:
-        for c in tg.stream(0, H, BK, label="inner"):
-            p = tg.dot(tg.load(x[b], (m, c)), tg.load(u1, (c, r1)), p)
-        p = p.to(T)
-        for c in tg.stream(0, E, BE, label="wide"):  # columns past E add nothing: u2's rows load as 0
-            t = activation(wide_tile(p, v1, b1, r1, c))
-            acc = tg.dot(t.to(T), tg.load(u2, (c, r2)), acc)
-    else:
-        rg = pad16(gate_u.shape[1])
-        g = tg.zeros((BM, rg.size), A)
-        for c in tg.stream(0, H, BK, label="inner"):
-            xt = tg.load(x[b], (m, c))
-            p = tg.dot(xt, tg.load(u1, (c, r1)), p)
+    r1, r2, rg = pad16(R1), pad16(R2), pad16(1 if gate_u is None else gate_u.shape[1])
+    p, g, acc = (tg.zeros((BM, r.size), A) for r in (r1, rg, r2))
+    for c in tg.stream(0, H, BK, label="inner"):
+        xt = tg.load(x[b], (m, c))
+        p = tg.dot(xt, tg.load(u1, (c, r1)), p)
+        if gate_u is not None:
             g = tg.dot(xt, tg.load(gate_u, (c, rg)), g)
-        p, g = p.to(T), g.to(T)
-        for c in tg.stream(0, E, BE, label="wide"):
-            t = activation(wide_tile(g, gate_v, None, rg, c)) * wide_tile(p, v1, b1, r1, c)
-            acc = tg.dot(t.to(T), tg.load(u2, (c, r2)), acc)
+    p, g = p.to(T), g.to(T)
+    for c in tg.stream(0, E, BE, label="wide"):  # columns past E add nothing: u2's rows load as 0
+        t = wide_tile(p, v1, b1, r1, c)
+        t = activation(t) if gate_v is None else activation(wide_tile(g, gate_v, None, rg, c)) * t
+        acc = tg.dot(t.to(T), tg.load(u2, (c, r2)), acc)
     out = acc.to(T)
     for c in tg.stream(0, N, BN, label="outer"):
         tg.store(y[b], (m, c), wide_tile(out, v2, b2, r2, c).to(T))
+
+
+def wide_stream(p: View, v: View, m: Span, c: Span, BK: int) -> Tile:
+    """Rows m and columns c of p·v, the rank streamed. [BM, BE]"""
+    t = tg.zeros((m.size, c.size), A)
+    for k in tg.stream(0, v.shape[0], BK, label="rank"):
+        t = tg.dot(tg.load(p, (m, k)), tg.load(v, (k, c)), t)
+    return t
 
 
 @tg.kernel
@@ -113,28 +113,17 @@ def low_rank_ffn_columns(
     BK: tile = 128,
 ):
     """activation(p·v1 + b1)·u2 for ranks that do not fit on chip: an instance owns BR columns of the second rank."""
-    (M, R1), E, R2 = p.shape, v1.shape[1], s.shape[1]
+    M, E, R2 = p.shape[0], v1.shape[1], s.shape[1]
     m, r = tg.grid((M, BM), (R2, BR))
     acc = tg.zeros((BM, BR), A)
     for c in tg.stream(0, E, BE, label="wide"):
-        t = tg.zeros((BM, BE), A)
-        for k in tg.stream(0, R1, BK, label="rank"):
-            t = tg.dot(tg.load(p, (m, k)), tg.load(v1, (k, c)), t)
+        t = wide_stream(p, v1, m, c, BK)
         if b1 is not None:
             t = t + tg.load(b1, (c,)).to(A)[None, :]
-        if g is None or gate_v is None:
-            t = activation(t)
-        else:
-            z = tg.zeros((BM, BE), A)
-            for k in tg.stream(0, gate_v.shape[0], BK, label="gate"):
-                z = tg.dot(tg.load(g, (m, k)), tg.load(gate_v, (k, c)), z)
-            t = activation(z) * t
+        t = activation(t) if g is None or gate_v is None else activation(wide_stream(g, gate_v, m, c, BK)) * t
         acc = tg.dot(t.to(T), tg.load(u2, (c, r)), acc)
     tg.store(s, (m, r), acc.to(T))
 
-
-ON_CHIP = 768 * 1024
-"""Bytes that the tiles of an instance may take: three quarters of a 1 MiB L2 cache."""
 
 ROWS = (256, 192, 128, 96, 64, 48, 32, 16)
 WIDE = (128, 64, 32, 16)
@@ -158,13 +147,13 @@ class Plan:
 
 
 @functools.lru_cache(maxsize=4096)  # a pure function of sizes
-def plan(batches: int, m: int, inner: tuple[int, ...], e: int, r2: int, size: int, on_chip: int = ON_CHIP) -> Plan:
+def plan(batches: int, m: int, inner: tuple[int, ...], e: int, r2: int, size: int, on_chip: int) -> Plan:
     """How a network of ranks `inner` (one, or two with a gate) and `r2` over m rows of `size` bytes a number is cut.
 
     From sizes alone: results must not depend on the number of threads. The time of each choice of rows is
     estimated for 1 to 8 workers, in multiply-adds; factors are packed once per tile of rows, so a short tile
-    pays more for them. Where not even the accumulators of the fewest rows fit, the second rank is cut into as
-    few blocks as do.
+    pays more for them. Tiles take at most `on_chip` bytes. Where not even the accumulators of the fewest rows
+    fit, the second rank is cut into as few blocks as do.
     """
     acc = max(size, 4)
     ranks, last = sum(tg.round_up(r, 16) for r in inner), tg.round_up(r2, 16)
@@ -300,7 +289,7 @@ def _feed_forward(
     batches, m = (1, math.prod(array.shape[:-1])) if rows_are_even(array) else (math.prod(array.shape[:-2]), -1)
     x3 = x.reshape(batches, m, H)  # copies only where several batch axes have uneven steps
     y3 = y.reshape(batches, m, N)
-    chosen = plan(batches, y3.shape[1], inner, E, R2, array.dtype.bytes)
+    chosen = plan(batches, y3.shape[1], inner, E, R2, array.dtype.bytes, tile_bytes())
     act = named[activation]
     if chosen.splits == 1:
         sizes = {"BM": chosen.rows, "BK": _step(H), "BE": chosen.wide, "BN": _step(N)}
@@ -324,8 +313,8 @@ def _step(n: int) -> int:
 def _remark(name: str, inner: Sequence[int], r2: int, chosen: Plan, factor: float) -> None:
     ranks = " and ".join(map(str, (*inner, r2)))
     warnings.warn(
-        f"{name}: accumulators of ranks {ranks} do not fit the {ON_CHIP // 1024} KiB of an instance: the last rank is "
-        f"computed in {chosen.splits} blocks of {chosen.block}, with {factor:.2f} times the multiply-adds",
+        f"{name}: accumulators of ranks {ranks} do not fit the {tile_bytes() // 1024} KiB of an instance: the last "
+        f"rank is computed in {chosen.splits} blocks of {chosen.block}, with {factor:.2f} times the multiply-adds",
         Remark,
         stacklevel=4,
     )
@@ -436,7 +425,7 @@ def absorbing_is_cheaper(m: int, n: int, bm: int, ranks: tuple[int, int], dims: 
 def rebuilt_tiles(
     m: int, n: int, ranks: tuple[int, int], dims: tuple[int, int], causal: bool, heads: int
 ) -> tuple[int, int]:
-    """BM and BN of the rebuilt form, from sizes alone.
+    """BM and BN of the rebuilt form, from sizes and the target.
 
     Every tile of queries makes all its keys and values again, which costs as much as `share` more queries: tall
     tiles pay, as long as 1 to 16 workers have enough of them on average and they stay on chip.
@@ -451,7 +440,7 @@ def rebuilt_tiles(
 
     if bm == 128:
         tall = (256, 128) if causal else (512, 256, 128)
-        bm = min((rows for rows in tall if rows == 128 or 4 * rows * d <= ON_CHIP // 3), key=cost)
+        bm = min((rows for rows in tall if rows == 128 or 4 * rows * d <= tile_bytes() // 3), key=cost)
     return bm, min(bn, 64) if bm > 128 else bn
 
 

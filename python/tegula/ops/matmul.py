@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 import tegula as tg
-from tegula import A, In, Opt, Out, Span, T, Tile, U, View, fn, tile
+from tegula import A, In, Opt, Out, T, Tile, U, fn, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
 from tegula.ops._host import Argument, empty, floating, parameter, same
@@ -59,80 +59,39 @@ def relu(x: Tile) -> Tile:
 
 @tg.kernel
 def matmul_tiles(
-    a: In[T, "G? B? M K"],
-    b: In[T, "G? B? K N"],
+    a: Opt[In[T, "G? B? M K"]],
+    b: Opt[In[T, "G? B? K N"]],
     c: Out[T, "G B M N"],
     bias: Opt[In[U, "N"]] = None,
     z: Opt[Out[T, "G B M N"]] = None,
+    at: Opt[In[T, "G? B? K M"]] = None,
+    bt: Opt[In[T, "G? B? N K"]] = None,
     *,
     epilogue: fn = identity,
     BM: tile = 256,
     BN: tile = 256,
     BK: tile = 128,
 ):
-    """An instance owns a [BM, BN] tile of c and streams K in steps of BK."""
-    (G, B, M, N), K = c.shape, a.shape[3]
+    """An instance owns a [BM, BN] tile of c and streams K in steps of BK.
+
+    at, bt: in place of a and b, their transposes: tiles are read along the rows that are given, and turned on chip.
+    """
+    G, B, M, N = c.shape
+    left, right = at if a is None else a, bt if b is None else b
+    assert left is not None and right is not None
+    K = left.shape[2 if a is None else 3]
     m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
-    rows, columns = a[i, j], b[i, j]
+    left, right = left[i, j], right[i, j]
     acc = tg.zeros((BM, BN), A)
     for k in tg.stream(0, K, BK, label="k"):
-        at, bt = tg.load(rows, (m, k)), tg.load(columns, (k, n))  # [BM, BK], [BK, BN]
-        acc = tg.dot(at, bt, acc)
-    finish(acc, m, n, c[i, j], bias, None if z is None else z[i, j], epilogue)
-
-
-@tg.kernel
-def matmul_columns(
-    a: In[T, "G? B? M K"],
-    b: In[T, "G? B? N K"],
-    c: Out[T, "G B M N"],
-    bias: Opt[In[U, "N"]] = None,
-    z: Opt[Out[T, "G B M N"]] = None,
-    *,
-    epilogue: fn = identity,
-    BM: tile = 256,
-    BN: tile = 256,
-    BK: tile = 128,
-):
-    """The same with b given by its columns: a tile is read along them and turned on chip."""
-    (G, B, M, N), K = c.shape, a.shape[3]
-    m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
-    rows, columns = a[i, j], b[i, j]
-    acc = tg.zeros((BM, BN), A)
-    for k in tg.stream(0, K, BK, label="k"):
-        at, bt = tg.load(rows, (m, k)), tg.load(columns, (n, k))  # [BM, BK], [BN, BK]
-        acc = tg.dot(at, bt.T, acc)
-    finish(acc, m, n, c[i, j], bias, None if z is None else z[i, j], epilogue)
-
-
-@tg.kernel
-def matmul_turned(
-    a: In[T, "G? B? K M"],
-    b: In[T, "G? B? K N"],
-    c: Out[T, "G B M N"],
-    *,
-    BM: tile = 256,
-    BN: tile = 256,
-    BK: tile = 128,
-):
-    """c = aᵀ·b: K is the rows of both."""
-    (G, B, M, N), K = c.shape, a.shape[2]
-    m, n, j, i = tg.grid((M, BM), (N, BN), B, G, order="grouped:8")
-    rows, columns = a[i, j], b[i, j]
-    acc = tg.zeros((BM, BN), A)
-    for k in tg.stream(0, K, BK, label="k"):
-        at, bt = tg.load(rows, (k, m)), tg.load(columns, (k, n))  # [BK, BM], [BK, BN]
-        acc = tg.dot(at.T, bt, acc)
-    tg.store(c[i, j], (m, n), acc.to(T))
-
-
-def finish(acc: Tile, m: Span, n: Span, c: View, bias: View | None, z: View | None, epilogue: Any) -> None:
-    """The epilogue of a tile [BM, BN], and its argument where z keeps it."""
+        x = tg.load(left, (k, m)).T if a is None else tg.load(left, (m, k))  # [BM, BK]
+        y = tg.load(right, (n, k)).T if b is None else tg.load(right, (k, n))  # [BK, BN]
+        acc = tg.dot(x, y, acc)
     if bias is not None:
         acc = acc + tg.load(bias, (n,)).to(A)[None, :]
-    if z is not None:
-        tg.store(z, (m, n), acc.to(T))
-    tg.store(c, (m, n), epilogue(acc).to(T))
+    if z is not None:  # what the epilogue is taken of, for the backward
+        tg.store(z[i, j], (m, n), acc.to(T))
+    tg.store(c[i, j], (m, n), epilogue(acc).to(T))
 
 
 @tg.kernel
@@ -205,14 +164,15 @@ def tiles_of(batches: int, m: int, n: int, k: int) -> dict[str, int]:
 
 
 def multiply(a: Any, b: Any, c: Any, by_columns: bool = False, **epilogue: Any) -> None:
-    """c = a·b of four axes, by the kernel that suits the strides of b; with `by_columns` c = a·bᵀ."""
+    """c = a·b of four axes, b read as its strides suit; with `by_columns` c = a·bᵀ."""
     (G, B, M, N), K = c.shape, a.shape[3]
     sizes = plan(tiles_of, G * B, M, N, K)
     if not sizes:
         return  # only shapes are looked at
     if _is_turned(b):
         b, by_columns = b.swapaxes(2, 3), not by_columns
-    (matmul_columns if by_columns else matmul_tiles)(a, b, c, **epilogue, **sizes)
+    given = (None, b) if by_columns else (b, None)
+    matmul_tiles(a, given[0], c, bt=given[1], **epilogue, **sizes)
 
 
 def _is_turned(b: Any) -> bool:
@@ -245,7 +205,7 @@ def _(saved: Any, dc: Any, *, activation: str | None, needs: tuple[bool, ...]) -
         multiply(dz, b, da, by_columns=True)
     if needs[1]:
         db = tg.empty_like(b)
-        matmul_turned(a, dz, db, **plan(tiles_of, G * B, K, N, M))
+        matmul_tiles(None, dz, db, at=a, **plan(tiles_of, G * B, K, N, M))
     if needs[2]:
         dbias = tg.empty_like(bias)
         column_sums(dz, dbias)

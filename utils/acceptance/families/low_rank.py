@@ -57,11 +57,12 @@ def _() -> str:
     figure = python(
         SETUP
         + """
+from tegula.ops._host import tile_bytes
 from tegula.ops.low_rank import low_rank_ffn_rows, plan
 from tegula.ops.matmul import gelu
 a = [z.astype(np.float32) for z in (f(1, 64, 384), f(384, 96), f(96, 1536), f(1536, 96), f(96, 384), f(1, 64, 384))]
 text = low_rank_ffn_rows.ir("sched", *a, activation=gelu)
-p = plan(1, 2048, (384,), 3072, 384, 4)
+p = plan(1, 2048, (384,), 3072, 384, 4, tile_bytes())
 print(text.count("sched.mma"), p.recompute(768, (384,), 3072, 384, 768))
 """
     )

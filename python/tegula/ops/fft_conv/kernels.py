@@ -11,6 +11,7 @@ from tegula.ops.fft_conv.transform import (
     Complex,
     Transform,
     both,
+    filtered,
     first_stage,
     last_stage,
     signal,
@@ -23,6 +24,18 @@ def load_signal(u: View, gate: View | None, b: Span, n: Span) -> Tile:
     """Rows of a signal, gated; zero where there is none."""
     x = tg.load(u, (b, n)).to(A)
     return x if gate is None else x * tg.load(gate, (b, n)).to(A)
+
+
+def channel(x: View | None, c: int) -> View | None:
+    """What an optional view holds for a channel."""
+    return None if x is None else x[:, c]
+
+
+def finished(z: Tile, x: Tile | None, skip: View | None, post: View | None, c: int, at: tuple[Span, Span]) -> Tile:
+    """(z + skip · x) · post"""
+    if skip is not None and x is not None:
+        z = z + tg.cast(tg.load(skip, (c,)), A) * x
+    return z if post is None else z * tg.load(post[:, c], at).to(A)
 
 
 @tg.kernel
@@ -59,19 +72,13 @@ def conv_kernel(
     end = min(s.start + BS, B)
     for b in tg.stream(s.start, end, parts * BB):
         halves = [tg.span(b.start + i * BB, BB, limit=end) for i in range(parts)]
-        gate = None if pre is None else pre[:, c]
-        x = [load_signal(u[:, c], gate, h, n) for h in halves]
+        x = [load_signal(u[:, c], channel(pre, c), h, n) for h in halves]
         if wrap:
-            x = [a + load_signal(u[:, c], gate, h, again) for a, h in zip(x, halves)]
-        f = spectrum(Complex(*x), t)
-        z = signal(kf.conjugate_times(f) if adjoint else f * kf, t, rows)
+            x = [a + load_signal(u[:, c], channel(pre, c), h, again) for a, h in zip(x, halves)]
+        z = filtered(Complex(*x), kf, t, rows, adjoint)
         for h, part, own in zip(halves, (z.re, z.im), x):
             assert part is not None
-            if skip is not None:
-                part = part + tg.cast(tg.load(skip, (c,)), A) * own
-            if post is not None:
-                part = part * tg.load(post[:, c], (h, at)).to(A)
-            tg.store(y[:, c], (h, at), part.to(T))
+            tg.store(y[:, c], (h, at), finished(part, own, skip, post, c, (h, at)).to(T))
 
 
 @tg.kernel
@@ -104,16 +111,11 @@ def overlap_kernel(
     tail = tg.zeros((1, t.size), A) if before is None else tg.load(before[:, c], (one, n))
     last = tail
     for m in tg.stream(0, L, t.size, order="down" if adjoint else "up", label="blocks"):
-        x = load_signal(u[:, c], None if pre is None else pre[:, c], one, m)
-        f = spectrum(Complex(x), t)
-        z = signal(kf.conjugate_times(f) if adjoint else f * kf, t, t.factors[0])
-        ahead, behind = both(z)
+        x = load_signal(u[:, c], channel(pre, c), one, m)
+        ahead, behind = both(filtered(Complex(x), kf, t, t.factors[0], adjoint))
         last = ahead + tail
         tail = -behind if adjoint else behind
-        out = last if skip is None else last + tg.cast(tg.load(skip, (c,)), A) * x
-        if post is not None:
-            out = out * tg.load(post[:, c], (one, m)).to(A)
-        tg.store(y[:, c], (one, m), out.to(T))
+        tg.store(y[:, c], (one, m), finished(last, x, skip, post, c, (one, m)).to(T))
     if after is not None:  # the last block may end early: what is behind the end begins within it
         r = L - max(tg.cdiv(L, t.size) - 1, 0) * t.size
         tg.store(after[:, c], (one, n.shift(-r)), last)
@@ -173,7 +175,7 @@ def filter_grad_kernel(
     n, one = tg.span(rows * t.width), tg.span(c, 1)
     zero = tg.zeros((1, t.bins), A)
     total = (zero, zero)
-    gates = [None if z is None else z[:, c] for z in (pre, post)]
+    gates = channel(pre, c), channel(post, c)
     for b in tg.stream(0, B, parts):
         for m in tg.stream(0, L, rows * t.width):
             halves = [tg.span(b.start + i, 1, limit=B) for i in range(parts)]
@@ -215,8 +217,8 @@ def skip_grad_kernel(
     total = tg.zeros((1,), A)
     for b in tg.stream(0, B, 1):
         for n in tg.stream(0, L, BL):
-            x = load_signal(u[:, c], None if pre is None else pre[:, c], b, n)
-            g = load_signal(dy[:, c], None if post is None else post[:, c], b, n)
+            x = load_signal(u[:, c], channel(pre, c), b, n)
+            g = load_signal(dy[:, c], channel(post, c), b, n)
             total = total + (x * g).sum(axis=1)
     tg.store(dskip, (tg.span(c, 1),), total.to(U))
 
@@ -250,21 +252,16 @@ def rows_kernel(
     s, c = tg.grid((B, BS), C)
     own = [v[c, s.start // BS] for v in (re, im)]
     for b in tg.stream(s.start, min(s.start + BS, B), 1):
-        x = load_signal(u[:, c], None if pre is None else pre[:, c], b, n)
+        x = load_signal(u[:, c], channel(pre, c), b, n)
         head = both(first_stage(Complex(x), t))
         tg.store(own[0], (p, m), head[0].reshape(P, M))
         tg.store(own[1], (p, m), head[1].reshape(P, M))
         for j in tg.stream(0, P, 1, label="rows"):
-            f = spectrum(Complex(*(tg.load(v, (j, m)) for v in own)), inner)
-            at = tg.span(j.start * M, M)
+            row, at = Complex(*(tg.load(v, (j, m)) for v in own)), tg.span(j.start * M, M)
             kf = Complex(*(tg.load(z[c], (at,))[None, :] for z in (kre, kim)))
-            z = both(signal(kf.conjugate_times(f) if adjoint else f * kf, inner, inner.factors[0]))
+            z = both(filtered(row, kf, inner, inner.factors[0], adjoint))
             tg.store(own[0], (j, m), z[0])
             tg.store(own[1], (j, m), z[1])
         y_re = last_stage(Complex(*(tg.load(v, (p, m))[None] for v in own)), t, rows).re
         assert y_re is not None
-        if skip is not None:
-            y_re = y_re + tg.cast(tg.load(skip, (c,)), A) * x
-        if post is not None:
-            y_re = y_re * tg.load(post[:, c], (b, n)).to(A)
-        tg.store(y[:, c], (b, n), y_re.to(T))
+        tg.store(y[:, c], (b, n), finished(y_re, x, skip, post, c, (b, n)).to(T))

@@ -17,6 +17,7 @@ import numpy as np
 
 import tegula as tg
 from tegula import A, In, InOut, Opt, Out, Span, T, Tile, U, View, const, tile
+from tegula.ops.fft_conv.kernels import channel, finished, load_signal
 from tegula.ops.fft_conv.transform import (
     Complex,
     Waves,
@@ -24,6 +25,7 @@ from tegula.ops.fft_conv.transform import (
     constants,
     contract,
     dft,
+    filtered,
     root,
     signal,
     spectrum,
@@ -52,9 +54,7 @@ def load_part(u: View, gate: View | None, b: Span, c: int, m: Span, at: int, L: 
     places = [n.shift(-L)] if offset else [n, n.shift(-L)] if wrap else [n]
     x = None
     for s in places:
-        z = tg.load(u[:, c], (b, s)).to(A)
-        if gate is not None:
-            z = z * tg.load(gate[:, c], (b, s)).to(A)
+        z = load_signal(u[:, c], channel(gate, c), b, s)
         x = z if x is None else x + z
     assert x is not None
     return x
@@ -119,11 +119,8 @@ def outer_inverse_kernel(
             n = tg.span(m.start + j * M, m.size)
             at = n.shift(-L) if offset else n
             x = part[j : j + 1] if scale == 1.0 else part[j : j + 1] * scale
-            if skip is not None and own is not None:
-                x = x + tg.cast(tg.load(skip, (c,)), A) * load_part(own, pre, h, c, m, j * M, L, False, offset)
-            if post is not None:
-                x = x * tg.load(post[:, c], (h, at)).to(A)
-            tg.store(y[:, c], (h, at), x.to(T))
+            mine = None if skip is None or own is None else load_part(own, pre, h, c, m, j * M, L, False, offset)
+            tg.store(y[:, c], (h, at), finished(x, mine, skip, post, c, (h, at)).to(T))
 
 
 @tg.kernel
@@ -141,8 +138,7 @@ def inner_kernel(
     c, p, b = tg.grid(C, P, B)
     n, one = tg.span(t.size), tg.span(p, 1)
     kf, x = (Complex(*(tg.load(v, (one, n)) for v in pair)) for pair in ((kre[c], kim[c]), (re[b, c], im[b, c])))
-    f = spectrum(x, t)
-    z = signal(kf.conjugate_times(f) if adjoint else f * kf, t, t.factors[0])
+    z = filtered(x, kf, t, t.factors[0], adjoint)
     for part, out in zip(both(z), (re, im)):
         tg.store(out[b, c], (one, n), part)
 

@@ -335,6 +335,12 @@ def signal(y: Complex, t: Transform, rows: int) -> Complex:
     return y.reshape(R, rows * t.width)
 
 
+def filtered(x: Complex, kf: Complex, t: Transform, rows: int, adjoint: bool) -> Complex:
+    """Signals convolved with the filter whose spectrum is kf; `adjoint` is the transposed convolution."""
+    f = spectrum(x, t)
+    return signal(kf.conjugate_times(f) if adjoint else f * kf, t, rows)
+
+
 def first_stage(x: Complex, t: Transform) -> Complex:
     """The first stage of `spectrum`, a product: [R, rows·w] gives [R, n0, w]."""
     R, points = x.shape
