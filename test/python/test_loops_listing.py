@@ -13,7 +13,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from plain_loops import ROOT, Loaded, load
+from built import ROOT
+from plain_loops import Loaded, load
 from test_loops_vs_numpy import SCHEDULED
 
 LISTING = (ROOT / "test" / "Dialect" / "Tegula" / "listing-a.mlir").read_text()
