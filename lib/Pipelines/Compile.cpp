@@ -9,6 +9,7 @@
 #include "tegula/Pipelines/Compile.h"
 
 #include "Capture.h"
+#include "CompileGpu.h"
 
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Runtime/Module.h"
@@ -38,10 +39,22 @@ std::optional<Level> tegula::symbolizeLevel(StringRef name) {
       .Case("tegula", Level::Tegula)
       .Case("sched", Level::Sched)
       .Case("loops", Level::Loops)
+      .Case("nvvm", Level::NVVM)
+      .Case("rocdl", Level::ROCDL)
       .Case("llvm", Level::LLVM)
       .Case("asm", Level::Asm)
       .Case("obj", Level::Obj)
+      .Case("ptx", Level::PTX)
+      .Case("cubin", Level::Cubin)
+      .Case("hsaco", Level::HSACO)
       .Default(std::nullopt);
+}
+
+StringRef tegula::stringifyLevel(Level level) {
+  static constexpr llvm::StringLiteral names[] = {"tegula", "sched", "loops", "nvvm",
+                                                  "rocdl",  "llvm",  "asm",   "obj",
+                                                  "ptx",    "cubin", "hsaco"};
+  return names[static_cast<size_t>(level)];
 }
 
 std::optional<Path> tegula::symbolizePath(StringRef name) {
@@ -212,7 +225,7 @@ bool Compilation::runPasses(Level level) {
     return false;
   buildTilePipeline(pm);
   if (level >= Level::Sched && options.path == Path::Sched)
-    buildTileToSchedPipeline(pm, target, options.sched);
+    buildTileToSchedPipeline(pm, target.row, options.sched);
   if (level >= Level::Loops) {
     if (options.path == Path::Sched)
       buildSchedToLoopsPipeline(pm, target);
@@ -356,6 +369,13 @@ std::unique_ptr<Artifact> tegula::compile(StringRef text, StringRef fileName,
 std::optional<std::string> tegula::emit(StringRef text, StringRef fileName, Level level,
                                         const CompileOptions &options, Diagnostics &diagnostics,
                                         ConfigurePassManager configure) {
+  if (const GpuInfo *gpu = GpuInfo::lookup(options.target))
+    return emitForGpu(text, fileName, level, *gpu, options, diagnostics, configure);
+  if (level == Level::NVVM || level == Level::ROCDL || level > Level::Obj) {
+    diagnostics.push_back(makeError(
+        ("target '" + options.target + "' has no level '" + stringifyLevel(level) + "'").str()));
+    return std::nullopt;
+  }
   if (level == Level::Sched && options.path == Path::Loops) {
     diagnostics.push_back(makeError("the loops path has no scheduled level"));
     return std::nullopt;

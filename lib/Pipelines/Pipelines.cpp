@@ -23,6 +23,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -36,6 +38,8 @@
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/ROCDL/ROCDLToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -44,11 +48,13 @@ using namespace tegula;
 void tegula::registerCompilerDialects(DialectRegistry &registry) {
   registry.insert<TegulaDialect, sched::SchedDialect, affine::AffineDialect, arith::ArithDialect,
                   cf::ControlFlowDialect, DLTIDialect, func::FuncDialect, index::IndexDialect,
-                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
-                  tensor::TensorDialect, ub::UBDialect, vector::VectorDialect,
+                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
+                  NVVM::NVVMDialect, ROCDL::ROCDLDialect, scf::SCFDialect, tensor::TensorDialect, ub::UBDialect, vector::VectorDialect,
                   x86vector::X86VectorDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
+  registerROCDLDialectTranslation(registry);
 }
 
 void tegula::buildTilePipeline(OpPassManager &pm) {
@@ -69,7 +75,7 @@ void tegula::buildTileToLoopsPipeline(OpPassManager &pm) {
   pm.addPass(createConvertMathToLibmPass());
 }
 
-void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target,
+void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
                                       const SchedOptions &options) {
   // Streams split on what is linear in their position, which decomposition hides.
   pm.addPass(createSplitStreamsPass());
@@ -87,13 +93,13 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, const CpuTarget &target
   // Parts of structured ops may be invariant where the whole is not.
   pm.addPass(createHoistLoadsPass());
   SchedPlanPassOptions plan;
-  plan.target = target.row;
+  plan.target = target.str();
   plan.print = options.printSchedule;
   pm.addPass(createSchedPlanPass(plan));
   pm.addPass(createSchedOrderAnchorsPass());
   pm.addPass(createSchedFormMapsPass());
   SchedMaterializePassOptions materialize;
-  materialize.target = target.row;
+  materialize.target = target.str();
   pm.addPass(createSchedMaterializePass(materialize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -25,6 +25,7 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
 #include "llvm/Support/WithColor.h"
 
@@ -103,15 +104,23 @@ struct CommandLine {
                              cl::init("-"), cl::cat(category)};
   cl::opt<std::string> target{
       "target", cl::init("native"), cl::cat(category),
-      cl::desc("native, or a level of the table of targets, with or without features (a+b)")};
+      cl::desc("native, a level of x86-64 with or without features (a+b), or a GPU of the "
+               "table of targets, such as sm_80 or gfx942")};
   cl::opt<std::string> path{"path", cl::init("sched"), cl::cat(category),
                             cl::desc("sched (or x86): the fast path; loops: scalar loops")};
   cl::opt<bool> printSchedule{"print-schedule", cl::cat(category),
                               cl::desc("print the schedules of all streams as tables")};
   cl::opt<std::string> level{
       "emit", cl::cat(category),
-      cl::desc("tegula, sched, loops, llvm, asm, obj, shared or artifact; the default is "
-               "artifact, or nothing with --run")};
+      cl::desc("tegula, sched, loops, llvm, asm, obj, shared or artifact, for GPUs also nvvm, "
+               "ptx, cubin, rocdl and hsaco; the default is artifact, or nothing with --run")};
+  cl::opt<std::string> ptxas{
+      "ptxas", cl::value_desc("path"), cl::cat(category),
+      cl::desc("NVIDIA's assembler, or the folder that holds it and nvdisasm; the default is "
+               "the environment's TEGULA_PTXAS, then the PATH, then the checkout's .venv")};
+  cl::opt<bool> resources{
+      "print-resources", cl::cat(category),
+      cl::desc("print what a GPU's assembler says of each kernel: registers, spills, memory")};
   cl::opt<std::string> output{"o", cl::init("-"), cl::desc("where to write the program"),
                               cl::value_desc("file"), cl::cat(category)};
   cl::opt<bool> run{"run", cl::desc("run a kernel of the program"), cl::cat(category)};
@@ -252,15 +261,40 @@ static int linkShared(StringRef object, StringRef output) {
 // main
 //===----------------------------------------------------------------------===//
 
-static int writeOutput(const CommandLine &line, StringRef data, bool isBinary) {
-  if (isBinary && line.output == "-" && outs().is_displayed())
+static int writeOutput(StringRef output, StringRef data, bool isBinary) {
+  if (isBinary && output == "-" && outs().is_displayed())
     return fail("the output is binary: say -o FILE");
   std::error_code error;
-  raw_fd_ostream stream(line.output, error);
+  raw_fd_ostream stream(output, error);
   if (error)
-    return fail(line.output + ": " + error.message());
+    return fail(output + ": " + error.message());
   stream << data;
   return 0;
+}
+
+static bool isBinary(Level level) {
+  return level == Level::Obj || level == Level::Cubin || level == Level::HSACO;
+}
+
+/// Where NVIDIA's assembler may be.
+static AssemblerOptions findAssembler(const CommandLine &line, const char *argv0) {
+  AssemblerOptions options;
+  options.path = line.ptxas;
+  if (options.path.empty())
+    options.path = sys::Process::GetEnv("TEGULA_PTXAS").value_or("");
+  SmallString<128> folder = checkoutRoot(argv0);
+  if (folder.empty())
+    return options;
+  // `nvidia-cuda-nvcc` of the test requirements, whatever Python the environment has.
+  sys::path::append(folder, ".venv", "lib");
+  std::error_code error;
+  for (sys::fs::directory_iterator it(folder, error), end; it != end && !error;
+       it.increment(error)) {
+    SmallString<128> tools(it->path());
+    sys::path::append(tools, "site-packages", "nvidia", "cu13", "bin");
+    options.fallbacks.push_back(tools.str().str());
+  }
+  return options;
 }
 
 /// Compiles, writes and runs; messages are collected in `diagnostics`.
@@ -268,9 +302,11 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
                    const RunOptions &runOptions, ConfigurePassManager configure,
                    Diagnostics &diagnostics) {
   bool isArtifact = text.starts_with("TEGULA\n");
-  std::string level = line.level;
   std::string name = line.input == "-" ? "<stdin>" : line.input.getValue();
-  if (level.empty() && !line.run)
+  // LLVM's linker, which makes some of the levels, forgets the options of its process.
+  std::string level = line.level, output = line.output;
+  bool run = line.run;
+  if (level.empty() && !run)
     level = "artifact";
   if (isArtifact && !level.empty() && level != "artifact")
     return fail("an artifact holds machine code only: it cannot be written as '" + level + "'");
@@ -278,16 +314,17 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
     std::optional<Level> wanted = level == "shared" ? Level::Obj : symbolizeLevel(level);
     if (!wanted)
       return fail("unknown --emit '" + level +
-                  "': expected tegula, sched, loops, llvm, asm, obj, shared or artifact");
+                  "': expected tegula, sched, loops, nvvm, rocdl, llvm, asm, obj, ptx, cubin, "
+                  "hsaco, shared or artifact");
     std::optional<std::string> made =
         emit(text, name, *wanted, options, diagnostics, configure);
     if (!made)
       return 1;
-    if (int status = level == "shared" ? linkShared(*made, line.output)
-                                       : writeOutput(line, *made, *wanted == Level::Obj))
+    if (int status = level == "shared" ? linkShared(*made, output)
+                                       : writeOutput(output, *made, isBinary(*wanted)))
       return status;
   }
-  if (!line.run && level != "artifact")
+  if (!run && level != "artifact")
     return 0;
   std::shared_ptr<const Artifact> artifact;
   if (isArtifact)
@@ -298,10 +335,10 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
     return 1;
   if (level == "artifact") {
     std::vector<char> bytes = artifact->serialize();
-    if (int status = writeOutput(line, StringRef(bytes.data(), bytes.size()), true))
+    if (int status = writeOutput(output, StringRef(bytes.data(), bytes.size()), true))
       return status;
   }
-  if (line.run && !runKernel(artifact, runOptions, outs(), diagnostics))
+  if (run && !runKernel(artifact, runOptions, outs(), diagnostics))
     return 1;
   return 0;
 }
@@ -342,6 +379,8 @@ int main(int argc, char **argv) {
     return fail("unknown --path '" + line.path + "': expected sched, x86 or loops");
   options.path = *path;
   options.sched.printSchedule = line.printSchedule;
+  options.assembler = findAssembler(line, argv[0]);
+  options.reportResources = line.resources;
 
   std::string text;
   if (StringRef(line.input).ends_with(".py")) {

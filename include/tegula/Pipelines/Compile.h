@@ -11,6 +11,7 @@
 
 #include "tegula/Pipelines/Pipelines.h"
 #include "tegula/Runtime/Artifact.h"
+#include "tegula/Target/GpuCode.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/StringRef.h"
@@ -27,10 +28,14 @@ namespace tegula {
 
 /// What changes the code that is made.
 struct CompileOptions {
-  /// See `resolveCpuTarget`.
+  /// A row of the table of GPUs, or see `resolveCpuTarget`.
   std::string target = "native";
   Path path = Path::Sched;
   SchedOptions sched;
+  /// Of targets whose assembler is an external program.
+  AssemblerOptions assembler;
+  /// What an assembler says of each kernel becomes a remark.
+  bool reportResources = false;
 };
 
 /// Called with the pass manager before passes are added: command-line tools set up
@@ -48,8 +53,10 @@ std::optional<std::string> emit(llvm::StringRef text, llvm::StringRef fileName, 
                                 const CompileOptions &options, Diagnostics &diagnostics,
                                 ConfigurePassManager configure = nullptr);
 
-/// "tegula", "sched", "loops", "llvm", "asm", "obj".
+/// "tegula", "sched", "loops", "nvvm", "rocdl", "llvm", "asm", "obj", "ptx", "cubin",
+/// "hsaco".
 std::optional<Level> symbolizeLevel(llvm::StringRef name);
+llvm::StringRef stringifyLevel(Level level);
 
 /// "loops"; "sched" or its name for a target, "x86".
 std::optional<Path> symbolizePath(llvm::StringRef name);

@@ -10,6 +10,7 @@
 #define TEGULA_PIPELINES_PIPELINES_H
 
 #include "tegula/Target/CpuTarget.h"
+#include "tegula/Target/GpuInfo.h"
 
 namespace mlir {
 class DialectRegistry;
@@ -26,8 +27,9 @@ enum class Path {
   Sched,
 };
 
-/// How far a program has come.
-enum class Level { Tegula, Sched, Loops, LLVM, Asm, Obj };
+/// How far a program has come. Those between Loops and LLVM, and those behind Obj, are
+/// of GPUs only.
+enum class Level { Tegula, Sched, Loops, NVVM, ROCDL, LLVM, Asm, Obj, PTX, Cubin, HSACO };
 
 /// What the scheduled path leaves to its caller.
 struct SchedOptions {
@@ -47,8 +49,8 @@ void buildTilePipeline(mlir::OpPassManager &pm);
 /// Tile programs to kernels whose bodies are scalar loops: level `Loops`.
 void buildTileToLoopsPipeline(mlir::OpPassManager &pm);
 
-/// Tile programs to scheduled kernels: level `Sched`.
-void buildTileToSchedPipeline(mlir::OpPassManager &pm, const CpuTarget &target,
+/// Tile programs to kernels scheduled for `target`, a row of the table: level `Sched`.
+void buildTileToSchedPipeline(mlir::OpPassManager &pm, llvm::StringRef target,
                               const SchedOptions &options = {});
 
 /// Scheduled kernels to kernels whose bodies are loops over vectors: level `Loops`.
@@ -57,6 +59,10 @@ void buildSchedToLoopsPipeline(mlir::OpPassManager &pm, const CpuTarget &target)
 /// Kernels whose bodies are upstream ops to functions of the host ABI in the LLVM
 /// dialect, and a `tegula.entry` for each.
 void buildLoopsToLLVMPipeline(mlir::OpPassManager &pm);
+
+/// Scheduled kernels to device functions in the LLVM dialect with the vendor's own ops,
+/// and a `tegula.device_entry` for each: level `NVVM` or `ROCDL`.
+void buildSchedToGpuPipeline(mlir::OpPassManager &pm, const GpuInfo &gpu);
 
 /// The above as named pipelines of tegula-opt: `tegula-loops-to-llvm`, ...
 void registerPipelines();

@@ -1,0 +1,225 @@
+//===- CompileGpu.cpp - From text to GPU code ----------------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompileGpu.h"
+
+#include "Capture.h"
+
+#include "tegula/Dialect/Tegula/IR/Tegula.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Target/TargetMachine.h"
+
+using namespace mlir;
+using namespace tegula;
+
+/// The levels of a backend, in order.
+static llvm::ArrayRef<Level> getLevels(GpuBackend backend) {
+  static constexpr Level nvptx[] = {Level::Tegula, Level::Sched, Level::NVVM, Level::LLVM,
+                                    Level::PTX,    Level::Cubin, Level::Asm};
+  static constexpr Level amdgpu[] = {Level::Tegula, Level::Sched, Level::ROCDL, Level::LLVM,
+                                     Level::Asm,    Level::Obj,   Level::HSACO};
+  return backend == GpuBackend::NVPTX ? llvm::ArrayRef<Level>(nvptx)
+                                      : llvm::ArrayRef<Level>(amdgpu);
+}
+
+namespace {
+
+/// Takes text as far as a level. Each step fails with a message in `diagnostics`.
+class GpuCompilation {
+public:
+  GpuCompilation(const GpuInfo &gpu, const CompileOptions &options, Diagnostics &diagnostics,
+                 ConfigurePassManager configure)
+      : gpu(gpu), options(options), diagnostics(diagnostics), configure(configure),
+        context(makeRegistry(), MLIRContext::Threading::DISABLED), capture(&context, diagnostics) {
+    if (!configure)
+      context.printOpOnDiagnostic(false);
+  }
+
+  bool checkLevel(Level level);
+  bool parse(StringRef text, StringRef fileName);
+  bool runPasses(Level level);
+  /// LLVM IR with LLVM's passes run: what the simulator executes.
+  bool translate();
+  std::optional<std::string> emitCode(Level level);
+  std::string print();
+  std::string printLLVM();
+
+private:
+  static const DialectRegistry &makeRegistry(DialectRegistry &&registry = DialectRegistry()) {
+    registerCompilerDialects(registry);
+    return registry;
+  }
+  bool fail(std::string message) {
+    diagnostics.push_back(makeError(std::move(message)));
+    return false;
+  }
+  bool fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
+  bool checkLowered();
+  std::optional<std::string> finish(llvm::Expected<GpuCode> code);
+
+  const GpuInfo &gpu;
+  const CompileOptions &options;
+  Diagnostics &diagnostics;
+  ConfigurePassManager configure;
+  MLIRContext context;
+  DiagnosticCapture capture;
+  OwningOpRef<ModuleOp> module;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> llvmModule;
+};
+
+} // namespace
+
+bool GpuCompilation::checkLevel(Level level) {
+  if (options.path == Path::Loops)
+    return fail(("target '" + gpu.getName() + "' has no loops path: it is the CPU's").str());
+  llvm::ArrayRef<Level> levels = getLevels(gpu.getBackend());
+  if (llvm::is_contained(levels, level))
+    return true;
+  return fail(("target '" + gpu.getName() + "' has no level '" + stringifyLevel(level) +
+               "': expected " + llvm::join(llvm::map_range(levels, stringifyLevel), ", "))
+                  .str());
+}
+
+bool GpuCompilation::parse(StringRef text, StringRef fileName) {
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, fileName), SMLoc());
+  module = parseSourceFile<ModuleOp>(sources, &context);
+  return static_cast<bool>(module);
+}
+
+bool GpuCompilation::runPasses(Level level) {
+  PassManager pm(&context, ModuleOp::getOperationName(), PassManager::Nesting::Implicit);
+  if (configure && !configure(pm))
+    return false;
+  buildTilePipeline(pm);
+  // A file may start at any level: what is scheduled or lowered already stays as it is.
+  if (level >= Level::Sched && !module->getOps<KernelOp>().empty())
+    buildTileToSchedPipeline(pm, gpu.getName(), options.sched);
+  if (level > Level::Sched)
+    buildSchedToGpuPipeline(pm, gpu);
+  size_t before = diagnostics.size();
+  if (failed(pm.run(*module)))
+    return diagnostics.size() > before ? false : fail("a pass failed without a message");
+  return level <= Level::Sched || checkLowered();
+}
+
+/// Nothing but the LLVM dialect and the vendor's own is left.
+bool GpuCompilation::checkLowered() {
+  Operation *other = nullptr;
+  module->walk([&](Operation *op) {
+    if (isa<ModuleOp>(op))
+      return WalkResult::advance();
+    StringRef dialect = op->getName().getDialectNamespace();
+    bool isOwn = dialect == (gpu.getBackend() == GpuBackend::NVPTX ? "nvvm" : "rocdl");
+    if (dialect == "llvm" || isOwn)
+      return WalkResult::advance();
+    other = op;
+    return WalkResult::interrupt();
+  });
+  if (!other)
+    return true;
+  other->emitError() << "no code is made of '" << other->getName() << "' for target '"
+                     << gpu.getName() << "'";
+  return false;
+}
+
+bool GpuCompilation::translate() {
+  auto made = createGpuTargetMachine(gpu);
+  if (!made)
+    return fail(made.takeError());
+  machine = std::move(*made);
+  size_t before = diagnostics.size();
+  llvmModule = translateModuleToLLVMIR(*module, llvmContext, "program");
+  if (!llvmModule)
+    return diagnostics.size() > before ? false : fail("cannot translate the program to LLVM IR");
+  if (llvm::Error error = prepareForGpu(*llvmModule, gpu, *machine))
+    return fail(std::move(error));
+  return true;
+}
+
+/// Figures and complaints of an assembler as diagnostics; the image itself.
+std::optional<std::string> GpuCompilation::finish(llvm::Expected<GpuCode> code) {
+  if (!code) {
+    fail(code.takeError());
+    return std::nullopt;
+  }
+  for (const std::string &message : code->messages)
+    diagnostics.push_back({Severity::Warning, message, {}, {}});
+  code->messages.clear();
+  if (options.reportResources)
+    for (const KernelResources &kernel : code->kernels)
+      diagnostics.push_back(
+          {Severity::Remark, StringRef(formatResources({"", {kernel}, {}})).trim().str(), {}, {}});
+  return std::move(code->image);
+}
+
+std::optional<std::string> GpuCompilation::emitCode(Level level) {
+  std::vector<std::string> messages;
+  bool wantsObject = level == Level::Obj || level == Level::HSACO;
+  llvm::Expected<std::string> text = wantsObject ? emitObject(*llvmModule, *machine, messages)
+                                                 : emitAssembly(*llvmModule, *machine, messages);
+  for (const std::string &message : messages)
+    diagnostics.push_back({Severity::Warning, message, {}, {}});
+  if (!text) {
+    fail(text.takeError());
+    return std::nullopt;
+  }
+  if (level == Level::HSACO)
+    return finish(linkHSACO(*text));
+  bool isNV = gpu.getBackend() == GpuBackend::NVPTX;
+  if (!isNV || level == Level::PTX)
+    return std::move(*text);
+  std::optional<std::string> cubin = finish(assemblePTX(*text, gpu, options.assembler));
+  if (!cubin || level == Level::Cubin)
+    return cubin;
+  llvm::Expected<std::string> code = disassembleCubin(*cubin, options.assembler);
+  if (code)
+    return std::move(*code);
+  fail(code.takeError());
+  return std::nullopt;
+}
+
+std::string GpuCompilation::print() {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  return text;
+}
+
+std::string GpuCompilation::printLLVM() {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvmModule->print(stream, nullptr);
+  return text;
+}
+
+std::optional<std::string> tegula::emitForGpu(StringRef text, StringRef fileName, Level level,
+                                              const GpuInfo &gpu, const CompileOptions &options,
+                                              Diagnostics &diagnostics,
+                                              ConfigurePassManager configure) {
+  GpuCompilation compilation(gpu, options, diagnostics, configure);
+  if (!compilation.checkLevel(level) || !compilation.parse(text, fileName) ||
+      !compilation.runPasses(level))
+    return std::nullopt;
+  if (level < Level::LLVM)
+    return compilation.print();
+  if (!compilation.translate())
+    return std::nullopt;
+  return level == Level::LLVM ? compilation.printLLVM() : compilation.emitCode(level);
+}
