@@ -107,14 +107,17 @@ TEGULA_EXPORT void tegula_bytes_free(tegula_bytes *bytes);
     is not needed to 0: a field that a later version adds then has its default. */
 typedef struct tegula_options {
   size_t size;
-  /** "x86-64-v3", "x86-64-v4", either with features ("x86-64-v4+avx512bf16"), or
-      "native" (also NULL): this machine. */
+  /** "x86-64-v3", "x86-64-v4", either with features ("x86-64-v4+avx512bf16"), "native"
+      (also NULL): this machine; or, for tegula_emit, a GPU: "sm_80", "gfx942". */
   const char *target;
   /** "sched" (also NULL): the fast path; "loops": plain scalar loops, the oracle. */
   const char *path;
   /** "poly" (also NULL), "hw" or "mix": what computes exponentials where the author says
       nothing. A CPU always takes the polynomial. */
   const char *exp_policy;
+  /** Of NVIDIA targets: the assembler `ptxas`, or the folder that holds it; NULL: the
+      search path. */
+  const char *ptxas;
 } tegula_options;
 
 /** Facts of a target, for whoever chooses block sizes; bytes are of one core. Set `size` to
@@ -146,7 +149,7 @@ TEGULA_EXPORT tegula_diagnostics *tegula_compile(const char *text, size_t size,
                                                  tegula_artifact **artifact);
 
 /** The program at a level: "tegula", "sched", "loops", "llvm", "asm", or "obj" (an
-    object's bytes). Free the result with tegula_bytes_free. */
+    object's bytes); of GPUs "nvvm", "ptx" and "cubin", or "rocdl" and "hsaco". Free the result with tegula_bytes_free. */
 TEGULA_EXPORT tegula_diagnostics *tegula_emit(const char *text, size_t size, const char *file_name,
                                               const char *level, const tegula_options *options,
                                               tegula_bytes **output);
@@ -292,6 +295,48 @@ TEGULA_EXPORT tegula_diagnostics *tegula_program_prepare(const tegula_program *p
     are not looked at. */
 TEGULA_EXPORT tegula_diagnostics *tegula_record_workspace(tegula_record *record,
                                                           const void *packed, uint64_t *bytes);
+
+/* GPUs ------------------------------------------------------------------ */
+
+/** A device, with its driver, which is opened when the device is. */
+typedef struct tegula_gpu tegula_gpu;
+
+/** Code that a device has loaded. */
+typedef struct tegula_gpu_module tegula_gpu_module;
+
+/** How a kernel of a GPU is launched. Set `size` to
+    sizeof(tegula_gpu_launch_info). */
+typedef struct tegula_gpu_launch_info {
+  size_t size;
+  /** Blocks of the grid, threads of a block, dynamic shared memory of a block. */
+  uint32_t blocks_x, blocks_y, blocks_z, threads, shared_bytes;
+  /** CUstream or hipStream_t; NULL: the default stream. */
+  void *stream;
+} tegula_gpu_launch_info;
+
+/** Opens device `ordinal` of "cuda" or "hip"; -1: the one that the calling thread uses.
+    Refused where there is no driver, no device, or one that is too old. Free the result
+    with tegula_gpu_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_gpu_open(const char *api, int ordinal, tegula_gpu **gpu);
+/** What the driver calls the device. */
+TEGULA_EXPORT const char *tegula_gpu_name(const tegula_gpu *gpu);
+/** The target whose code the device runs, as `tegula_options` takes it; "" where only
+    loading tells. */
+TEGULA_EXPORT const char *tegula_gpu_target(const tegula_gpu *gpu);
+/** Modules keep what they need of their device: it may go before. */
+TEGULA_EXPORT void tegula_gpu_free(tegula_gpu *gpu);
+
+/** Loads a cubin, PTX or HSACO of `size` bytes. Free the result with
+    tegula_gpu_module_free, when no launch of it runs any more. */
+TEGULA_EXPORT tegula_diagnostics *tegula_gpu_load(const tegula_gpu *gpu, const char *image,
+                                                  size_t size, tegula_gpu_module **module);
+TEGULA_EXPORT void tegula_gpu_module_free(tegula_gpu_module *module);
+
+/** Puts a kernel on the stream and does not wait for it. `arguments` has one pointer per
+    parameter of the device function (docs/gpu_abi.md), read before this returns. */
+TEGULA_EXPORT tegula_diagnostics *tegula_gpu_launch(tegula_gpu_module *module, const char *kernel,
+                                                    const tegula_gpu_launch_info *info,
+                                                    void **arguments);
 
 #ifdef __cplusplus
 }

@@ -10,6 +10,7 @@
 
 #include "tegula/Pipelines/Compile.h"
 #include "tegula/Runtime/Artifact.h"
+#include "tegula/Runtime/Gpu.h"
 #include "tegula/Runtime/Module.h"
 #include "tegula/Target/CpuTarget.h"
 #include "tegula/Target/TargetInfo.h"
@@ -49,6 +50,13 @@ struct tegula_record {
   std::unique_ptr<Launchable> record;
   /// The same object where it is a program's, else null.
   ProgramRecord *program;
+};
+
+struct tegula_gpu {
+  std::shared_ptr<GpuDevice> device;
+};
+struct tegula_gpu_module {
+  std::unique_ptr<GpuModule> module;
 };
 
 // The C enums are the C++ ones, value for value.
@@ -128,6 +136,8 @@ static bool readOptions(const tegula_options *given, CompileOptions &options,
     std::memcpy(&all, given, std::min(given->size, sizeof(all)));
   if (all.target)
     options.target = all.target;
+  if (all.ptxas)
+    options.assembler.path = all.ptxas;
   std::optional<Path> path = symbolizePath(all.path ? all.path : "sched");
   if (!path) {
     message = std::string("unknown path '") + all.path + "': expected sched or loops";
@@ -192,7 +202,8 @@ tegula_diagnostics *tegula_emit(const char *text, size_t size, const char *file_
   std::optional<Level> wanted = symbolizeLevel(level);
   if (!wanted)
     return giveError(std::string("unknown level '") + level +
-                     "': expected tegula, sched, loops, llvm, asm or obj");
+                     "': expected tegula, sched, loops, nvvm, rocdl, llvm, asm, obj, ptx, cubin or "
+                     "hsaco");
   Diagnostics diagnostics;
   std::optional<std::string> made = emit(llvm::StringRef(text, size), file_name ? file_name : "-",
                                          *wanted, options, diagnostics);
@@ -405,3 +416,50 @@ tegula_diagnostics *tegula_record_workspace(tegula_record *record, const void *p
 }
 
 void tegula_record_free(tegula_record *record) { delete record; }
+
+//===----------------------------------------------------------------------===//
+// GPUs
+//===----------------------------------------------------------------------===//
+
+tegula_diagnostics *tegula_gpu_open(const char *api, int ordinal, tegula_gpu **gpu) {
+  *gpu = nullptr;
+  std::string name = api ? api : "";
+  if (name != "cuda" && name != "hip")
+    return giveError("unknown GPU interface '" + name + "': expected cuda or hip");
+  Diagnostics diagnostics;
+  std::shared_ptr<GpuDevice> device =
+      GpuDevice::open(name == "cuda" ? GpuApi::CUDA : GpuApi::HIP, ordinal, diagnostics);
+  if (device)
+    *gpu = new tegula_gpu{std::move(device)};
+  return give(std::move(diagnostics));
+}
+const char *tegula_gpu_name(const tegula_gpu *gpu) { return gpu->device->getName().c_str(); }
+const char *tegula_gpu_target(const tegula_gpu *gpu) { return gpu->device->getTarget().c_str(); }
+void tegula_gpu_free(tegula_gpu *gpu) { delete gpu; }
+
+tegula_diagnostics *tegula_gpu_load(const tegula_gpu *gpu, const char *image, size_t size,
+                                    tegula_gpu_module **module) {
+  *module = nullptr;
+  Diagnostics diagnostics;
+  std::unique_ptr<GpuModule> loaded =
+      GpuModule::load(gpu->device, std::string(image, size), diagnostics);
+  if (loaded)
+    *module = new tegula_gpu_module{std::move(loaded)};
+  return give(std::move(diagnostics));
+}
+void tegula_gpu_module_free(tegula_gpu_module *module) { delete module; }
+
+tegula_diagnostics *tegula_gpu_launch(tegula_gpu_module *module, const char *kernel,
+                                      const tegula_gpu_launch_info *given, void **arguments) {
+  tegula_gpu_launch_info info = {};
+  std::memcpy(&info, given, std::min(given->size, sizeof(info)));
+  GpuLaunch launch;
+  launch.blocks[0] = info.blocks_x;
+  launch.blocks[1] = info.blocks_y;
+  launch.blocks[2] = info.blocks_z;
+  launch.threads = info.threads;
+  launch.sharedBytes = info.shared_bytes;
+  launch.stream = info.stream;
+  std::optional<Diagnostic> failure = module->module->launch(kernel, launch, arguments);
+  return failure ? new tegula_diagnostics{{std::move(*failure)}} : nullptr;
+}

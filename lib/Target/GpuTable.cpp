@@ -302,6 +302,20 @@ const GpuInfo *GpuInfo::lookup(StringRef name) {
   return found == std::end(gpus) ? nullptr : found;
 }
 
+const GpuInfo *GpuInfo::lookupCapability(int32_t capability) {
+  const GpuInfo *best = nullptr;
+  for (const GpuInfo &info : gpus) {
+    int32_t own = info.getComputeCapability();
+    // Rows with an "a" run on their own chip only; they use what no other has.
+    bool isExact = info.getName().ends_with("a");
+    if (own == 0 || own > capability || (isExact && own != capability))
+      continue;
+    if (!best || own > best->getComputeCapability())
+      best = &info;
+  }
+  return best;
+}
+
 llvm::PointerUnion<const TargetInfo *, const GpuInfo *> tegula::lookupTarget(StringRef name) {
   if (const GpuInfo *gpu = GpuInfo::lookup(name))
     return gpu;

@@ -191,6 +191,9 @@ public:
   /// The row called `name`, or null.
   static const GpuInfo *lookup(llvm::StringRef name);
   static llvm::ArrayRef<GpuInfo> getAll();
+  /// The row whose code a device of this compute capability (80 of 8.0) runs best: the
+  /// latest of its generation, or as PTX the latest before it. Null: it is too old.
+  static const GpuInfo *lookupCapability(int32_t capability);
 
   //===--------------------------------------------------------------------===//
   // Names for code generators

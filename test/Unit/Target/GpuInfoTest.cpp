@@ -36,6 +36,19 @@ TEST(GpuInfo, NamesForCodeGenerators) {
   EXPECT_NE(gpu("gfx942").getDataLayout().find("A5"), std::string::npos);
 }
 
+TEST(GpuInfo, RowOfADevice) {
+  auto row = [](int32_t capability) {
+    const GpuInfo *info = GpuInfo::lookupCapability(capability);
+    return info ? info->getName() : "none";
+  };
+  EXPECT_EQ(row(75), "none");
+  EXPECT_EQ(row(80), "sm_80");
+  EXPECT_EQ(row(87), "sm_86");
+  EXPECT_EQ(row(90), "sm_90a");
+  EXPECT_EQ(row(100), "sm_89") << "as PTX";
+  EXPECT_EQ(row(120), "sm_120a");
+}
+
 // The registers at entry of the kernels of research/nvidia.md, section 1.
 TEST(GpuInfo, EntryRegisters) {
   EXPECT_EQ(gpu("sm_90a").getEntryRegisters(256), 255);
