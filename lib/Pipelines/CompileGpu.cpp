@@ -119,11 +119,11 @@ bool GpuCompilation::runPasses(Level level) {
   return level <= Level::Sched || checkLowered();
 }
 
-/// Nothing but the LLVM dialect and the vendor's own is left.
+/// Nothing but the LLVM dialect, the vendor's own and entries is left.
 bool GpuCompilation::checkLowered() {
   Operation *other = nullptr;
   module->walk([&](Operation *op) {
-    if (isa<ModuleOp>(op))
+    if (isa<ModuleOp, DeviceEntryOp>(op))
       return WalkResult::advance();
     StringRef dialect = op->getName().getDialectNamespace();
     bool isOwn = dialect == (gpu.getBackend() == GpuBackend::NVPTX ? "nvvm" : "rocdl");
@@ -144,6 +144,9 @@ bool GpuCompilation::translate() {
   if (!made)
     return fail(made.takeError());
   machine = std::move(*made);
+  // Entries are for launchers, not for LLVM.
+  for (DeviceEntryOp entry : llvm::make_early_inc_range(module->getOps<DeviceEntryOp>()))
+    entry.erase();
   size_t before = diagnostics.size();
   llvmModule = translateModuleToLLVMIR(*module, llvmContext, "program");
   if (!llvmModule)

@@ -192,8 +192,8 @@ bool CudaDevice::findContext(Diagnostics &diagnostics) {
 
 bool CudaDevice::start(int wanted, Diagnostics &diagnostics, const char *file) {
   return library.open("CUDA driver", {file ? file : "libcuda.so.1"}, diagnostics) &&
-         findFunctions(diagnostics) && findDevice(wanted, diagnostics) &&
-         findTarget(diagnostics) && findContext(diagnostics);
+         findFunctions(diagnostics) && findDevice(wanted, diagnostics) && findTarget(diagnostics) &&
+         findContext(diagnostics);
 }
 
 //===----------------------------------------------------------------------===//
@@ -209,8 +209,8 @@ void *CudaDevice::loadImage(const std::string &image, Diagnostics &diagnostics) 
   case success:
     return module;
   case noBinaryForGpu:
-    fail("the program has no code for device '" + name + "', which runs that of " + target,
-         result, diagnostics);
+    fail("the program has no code for device '" + name + "', which runs that of " + target, result,
+         diagnostics);
     break;
   case unsupportedPtxVersion:
     fail("the CUDA driver is too old for the program", result, diagnostics);
@@ -226,8 +226,7 @@ void CudaDevice::unloadImage(void *module) {
   cu.moduleUnload(module);
 }
 
-void *CudaDevice::findFunction(void *module, const std::string &kernel,
-                               Diagnostics &diagnostics) {
+void *CudaDevice::findFunction(void *module, const std::string &kernel, Diagnostics &diagnostics) {
   Current current(*this);
   Handle function = nullptr;
   Result result = cu.moduleGetFunction(&function, module, kernel.c_str());
@@ -242,14 +241,14 @@ std::optional<Diagnostic> CudaDevice::allowShared(void *function, uint32_t bytes
   cu.deviceGetAttribute(&most, sharedPerBlockOptin, device);
   if (bytes > static_cast<uint32_t>(most))
     return makeError("a kernel asks for " + std::to_string(bytes) +
-                     " bytes of shared memory, device '" + name + "' has " +
-                     std::to_string(most) + " for a block");
+                     " bytes of shared memory, device '" + name + "' has " + std::to_string(most) +
+                     " for a block");
   Current current(*this);
   Result result = cu.functionSetAttribute(function, maxDynamicShared, static_cast<int>(bytes));
   if (result == success)
     return std::nullopt;
-  return makeError("cannot get " + std::to_string(bytes) + " bytes of shared memory: " +
-                   describe(result));
+  return makeError("cannot get " + std::to_string(bytes) +
+                   " bytes of shared memory: " + describe(result));
 }
 
 std::optional<Diagnostic> CudaDevice::launch(void *function, const GpuLaunch &launch,

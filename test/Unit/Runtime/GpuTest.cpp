@@ -34,9 +34,7 @@ protected:
   std::shared_ptr<GpuDevice> open(int ordinal = 0) {
     return GpuDevice::open(GpuApi::CUDA, ordinal, diagnostics, TEGULA_FAKE_CUDA);
   }
-  std::string message() {
-    return diagnostics.empty() ? "" : diagnostics.front().message;
-  }
+  std::string message() { return diagnostics.empty() ? "" : diagnostics.front().message; }
 
   Fake *fake = nullptr;
   Diagnostics diagnostics;
@@ -86,8 +84,7 @@ TEST_F(FakeDriver, LaunchesOnTheCallersStreamAndWaitsForNothing) {
   EXPECT_EQ(module->launch("k", launch, arguments), std::nullopt);
   // The second launch asks for nothing again. No call waits, and none is unknown here.
   std::string once = "push launch(3x1x1, 128, 65536, stream 0x40, first 7, extra (nil)) pop ";
-  EXPECT_EQ(std::string(fake->log),
-            "push find(k) pop push attribute(8, 65536) pop " + once + once);
+  EXPECT_EQ(std::string(fake->log), "push find(k) pop push attribute(8, 65536) pop " + once + once);
   fake->log[0] = 0;
   module.reset();
   device.reset();
