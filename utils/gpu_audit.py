@@ -236,7 +236,7 @@ def nvdisasm() -> Path:
 
 
 def compile_kernel(
-    source: Path, target: str, tegulac: Path = ROOT / "build/release/bin/tegulac", options: Iterable[str] = ()
+    source: Path, target: str, tegulac: Path | str = ROOT / "build/release/bin/tegulac", options: Iterable[str] = ()
 ) -> Compiled:
     """Compiles a file down to machine code and takes that apart again."""
     is_nvidia = target.startswith("sm_")

@@ -19,7 +19,7 @@ from gpu_audit import AMD_CLASSES, SASS_CLASSES, Compiled, CompileError, Loop, c
 KERNELS = Path(__file__).parent / "gpu_kernels"
 
 
-def build(tmp_path: Path, tegulac: Path, name: str, target: str, *edits: tuple[str, str]) -> Compiled:
+def build(tmp_path: Path, tegulac: str, name: str, target: str, *edits: tuple[str, str]) -> Compiled:
     """A kernel of `gpu_kernels`, with edits that must apply, as machine code."""
     text = (KERNELS / f"{name}.mlir").read_text()
     for old, new in edits:
@@ -37,7 +37,7 @@ def main_loop(compiled: Compiled) -> Loop:
 
 
 @pytest.mark.parametrize("target", ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_120a"])
-def test_nvidia_product(tmp_path: Path, tegulac: Path, target: str) -> None:
+def test_nvidia_product(tmp_path: Path, tegulac: str, target: str) -> None:
     compiled = build(tmp_path, tegulac, "product_nvidia", target)
     assert faults(compiled) == []
     loop = main_loop(compiled)
@@ -48,7 +48,7 @@ def test_nvidia_product(tmp_path: Path, tegulac: Path, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["gfx90a", "gfx942"])
-def test_amd_product(tmp_path: Path, tegulac: Path, target: str) -> None:
+def test_amd_product(tmp_path: Path, tegulac: str, target: str) -> None:
     compiled = build(tmp_path, tegulac, "product_amd", target)
     assert faults(compiled) == []
     (kernel,) = compiled.resources
@@ -58,7 +58,7 @@ def test_amd_product(tmp_path: Path, tegulac: Path, target: str) -> None:
     )
 
 
-def test_a_barrier_without_its_fence_waits_for_nothing(tmp_path: Path, tegulac: Path) -> None:
+def test_a_barrier_without_its_fence_waits_for_nothing(tmp_path: Path, tegulac: str) -> None:
     """Two fences fewer: the wait for the store is gone, and the order says so."""
     fences = tuple(
         (f'  llvm.fence syncscope("workgroup") {kind} {{llvm.mmra = #local}}\n', "") for kind in ("release", "acquire")
@@ -81,13 +81,13 @@ def keeping(count: int) -> tuple[tuple[str, str], ...]:
         ("product_amd", "gfx942", ('"128,128"', '"1024,1024"')),
     ],
 )
-def test_spills_are_found(tmp_path: Path, tegulac: Path, name: str, target: str, limit: tuple[str, str]) -> None:
+def test_spills_are_found(tmp_path: Path, tegulac: str, name: str, target: str, limit: tuple[str, str]) -> None:
     assert any(
         "registers spill" in found for found in faults(build(tmp_path, tegulac, name, target, limit, *keeping(160)))
     )
 
 
-def test_accumulators_used_as_storage_are_found(tmp_path: Path, tegulac: Path) -> None:
+def test_accumulators_used_as_storage_are_found(tmp_path: Path, tegulac: str) -> None:
     ask = ("rocdl.kernel", 'passthrough = [["amdgpu-agpr-alloc", "32,32"]], rocdl.kernel')
     found = faults(build(tmp_path, tegulac, "product_amd", "gfx942", ask))
     assert any("accumulation registers" in fault for fault in found)
@@ -95,7 +95,7 @@ def test_accumulators_used_as_storage_are_found(tmp_path: Path, tegulac: Path) -
 
 
 @pytest.mark.parametrize("name, target", [("product_nvidia", "sm_80"), ("product_amd", "gfx942")])
-def test_private_memory_is_found(tmp_path: Path, tegulac: Path, name: str, target: str) -> None:
+def test_private_memory_is_found(tmp_path: Path, tegulac: str, name: str, target: str) -> None:
     """An array of a lane that is read at a place known only at run time."""
     space, cast = ("", "%array") if target == "sm_80" else ("<5>", "%array")
     array = f"""
@@ -112,7 +112,7 @@ def test_private_memory_is_found(tmp_path: Path, tegulac: Path, name: str, targe
     assert any("class 'local'" in fault for fault in found)
 
 
-def test_what_the_assembler_says_is_a_fault(tmp_path: Path, tegulac: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_assembler_says_is_a_fault(tmp_path: Path, tegulac: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An assembler that adds a line of the kind that it says when it slows code down."""
     real = gpu_audit.nvdisasm().with_name("ptxas")
     said = "ptxas info    : (C7510) Potential Performance Loss: wgmma.mma_async instructions are serialized"
@@ -124,13 +124,13 @@ def test_what_the_assembler_says_is_a_fault(tmp_path: Path, tegulac: Path, monke
     assert "(C7510)" in fault
 
 
-def test_a_kernel_that_does_not_compile(tmp_path: Path, tegulac: Path) -> None:
+def test_a_kernel_that_does_not_compile(tmp_path: Path, tegulac: str) -> None:
     with pytest.raises(CompileError, match="no level 'hsaco'|no code is made of"):
         build(tmp_path, tegulac, "product_nvidia", "gfx942")
 
 
 def test_the_command(
-    tmp_path: Path, tegulac: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tegulac: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = str(KERNELS / "product_amd.mlir")
     monkeypatch.setattr(sys, "argv", ["gpu_audit.py", source, "--target=gfx942", "--order", f"--tegulac={tegulac}"])
