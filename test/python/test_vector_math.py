@@ -53,6 +53,30 @@ def rotated(n: int, element: str) -> str:
     return f"%r = vector.shuffle %x, %x [{places}] : {kind}, {kind}\n"
 
 
+def chained(n: int, steps: list[str]) -> str:
+    """%y from %x, each step made of the value before it."""
+    kind = vector(n, "f32")
+    body = f"%a0 = arith.addf %x, %neg0 : {kind}\n"
+    numbers = {"neg0": -0.0, "half": 0.5, "one": 1.0, "five": 5.0, "ten": 10.0}
+    for name, number in numbers.items():
+        value = f"dense<{number}>" if n else f"{number}"
+        body = f"%{name} = arith.constant {value} : {kind}\n" + body
+    for i, step in enumerate(steps):
+        target = "%y" if i == len(steps) - 1 else f"%a{i + 1}"
+        body += f"{target} = {step.format(f'%a{i}')} : {kind}\n"
+    return body
+
+
+RANGED = {
+    "softplus": ["math.absf {0}", "arith.negf {0}", "math.exp {0}", "math.fma {0}, %half, %half", "math.log {0}"],
+    "hypotenuse": ["math.fma {0}, {0}, %one", "math.sqrt {0}", "arith.minimumf {0}, %ten", "math.log {0}"],
+    "bell": ["arith.mulf {0}, {0}", "arith.negf {0}", "math.exp {0}", "tegula.exp2 {0}"],
+    "clipped": ["arith.maximumf %neg0, {0}", "arith.minimumf {0}, %ten", "math.exp {0}", "math.log {0}"],
+    "wave": ["math.sin {0}", "arith.addf {0}, %five", "math.log {0}", "tegula.exp2 {0}"],
+}
+"""Chains in which the range of a function's argument is known; each op alone knows nothing."""
+
+
 def arithmetic(n: int):
     """Loops of everything but the functions."""
     Loop = errors.Loop
@@ -99,6 +123,10 @@ def arithmetic(n: int):
             f"%y = vector.shape_cast %c : vector<2x{n // 2}x{t}> to {kind}"
         )
         yield Loop(f"rows_{t}", rows, t, t, n)
+    for name, steps in RANGED.items():
+        yield Loop(name, chained(n, steps), "f32", "f32", n)
+        for i, step in enumerate(steps):
+            yield Loop(f"{name}_{i}", chained(n, [step]), "f32", "f32", n)
 
 
 @pytest.fixture(scope="module", params=LEVELS)
@@ -143,6 +171,17 @@ def test_errors_in_ulp(name: str, machine) -> None:
     got = errors.measure(f, x, call(machine, name, x, np.float32))
     assert len(got.wrong) == 0, got.wrong[:8]
     assert 0.3 < got.largest <= f.bound <= 4, got
+
+
+@pytest.mark.parametrize("name", RANGED)
+def test_known_ranges_change_no_bit(name: str, machine) -> None:
+    x = np.concatenate([errors.sweep(60, seed=8), np.linspace(-12, 12, 4096, dtype=np.float32)])
+    got = call(machine, name, x, np.float32)
+    want = x
+    for i in range(len(RANGED[name])):
+        want = call(machine, f"{name}_{i}", want, np.float32)
+    assert_same(got, want, x)
+    assert np.unique(got[np.isfinite(got)]).size > 100
 
 
 @pytest.mark.parametrize("name", errors.FUNCTIONS)

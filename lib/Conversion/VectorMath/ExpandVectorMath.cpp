@@ -78,6 +78,11 @@ static int64_t getDegree(Exp2Op op) {
 // Elementwise ops
 //===----------------------------------------------------------------------===//
 
+void Expander::noteRange(Operation *op) {
+  if (isa<math::ExpOp, math::LogOp, Exp2Op>(op))
+    argumentRanges[op] = ranges.get(op->getOperand(0));
+}
+
 FailureOr<Value> Expander::compute(Emitter &e, Operation *op, ValueRange operands) {
   using Unary = Value (*)(Emitter &, Value);
   using Binary = Value (*)(Emitter &, Value, Value);
@@ -101,16 +106,16 @@ FailureOr<Value> Expander::compute(Emitter &e, Operation *op, ValueRange operand
   bool isF32 = getElementTypeOrSelf(operands[0].getType()).isF32();
   if (auto exp2 = dyn_cast<Exp2Op>(op)) {
     if (isF32)
-      return expandFastExp2(e, operands[0], getDegree(exp2));
+      return expandFastExp2(e, operands[0], getDegree(exp2), argumentRanges.lookup(op));
     return math::Exp2Op::create(e, operands[0]).getResult();
   }
+  if (isa<math::ExpOp, math::LogOp>(op) && isF32)
+    return (isa<math::ExpOp>(op) ? expandExp : expandLog)(e, operands[0], argumentRanges.lookup(op));
   auto unary = llvm::TypeSwitch<Operation *, Unary>(op)
-                   .Case([](math::ExpOp) { return expandExp; })
                    .Case([](math::Exp2Op) { return expandExp2; })
                    .Case([](math::ExpM1Op) { return expandExpM1; })
                    .Case([](math::TanhOp) { return expandTanh; })
                    .Case([](math::ErfOp) { return expandErf; })
-                   .Case([](math::LogOp) { return expandLog; })
                    .Case([](math::Log2Op) { return expandLog2; })
                    .Case([](math::Log1pOp) { return expandLog1p; })
                    .Case([](math::SinOp) { return expandSin; })
@@ -197,6 +202,8 @@ struct ExpandVectorMath : public tegula::impl::ExpandVectorMathPassBase<ExpandVe
     SmallVector<Operation *> ops;
     getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
     Expander expander(&getContext());
+    for (Operation *op : ops)
+      expander.noteRange(op);
     for (Operation *op : ops)
       if (failed(expander.expand(op)))
         return signalPassFailure();

@@ -31,6 +31,9 @@ public:
 
   mlir::LogicalResult expand(mlir::Operation *op);
 
+  /// Notes what is known of the argument of `op`, while that is not expanded yet.
+  void noteRange(mlir::Operation *op);
+
   /// Drops what was emitted for a rounded value that nobody took as 16 bits.
   void eraseUnused();
 
@@ -56,6 +59,9 @@ private:
   llvm::SmallVector<mlir::Value> getWideOperands(mlir::Operation *op);
 
   mlir::IRRewriter rewriter;
+  Ranges ranges;
+  /// Of the arguments of functions whose expansion asks for it.
+  llvm::DenseMap<mlir::Operation *, Interval> argumentRanges;
   /// bf16 value -> the i32 whose upper half holds its bits.
   llvm::MapVector<mlir::Value, mlir::Value> roundedBits;
 };

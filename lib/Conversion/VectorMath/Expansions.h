@@ -10,6 +10,7 @@
 #define TEGULA_CONVERSION_VECTORMATH_EXPANSIONS_H
 
 #include "Emitter.h"
+#include "Ranges.h"
 
 namespace tegula::vectormath {
 
@@ -18,14 +19,15 @@ namespace tegula::vectormath {
 //===----------------------------------------------------------------------===//
 //
 // Each has one path for all elements: no branch, no table. docs/math.md has the
-// measured errors.
+// measured errors. Where the argument's range is known, ops that only serve
+// arguments outside it are left out; results are the same bits.
 
-mlir::Value expandExp(Emitter &e, mlir::Value x);
+mlir::Value expandExp(Emitter &e, mlir::Value x, Interval range = {});
 mlir::Value expandExp2(Emitter &e, mlir::Value x);
 mlir::Value expandExpM1(Emitter &e, mlir::Value x);
 mlir::Value expandTanh(Emitter &e, mlir::Value x);
 mlir::Value expandErf(Emitter &e, mlir::Value x);
-mlir::Value expandLog(Emitter &e, mlir::Value x);
+mlir::Value expandLog(Emitter &e, mlir::Value x, Interval range = {});
 mlir::Value expandLog2(Emitter &e, mlir::Value x);
 mlir::Value expandLog1p(Emitter &e, mlir::Value x);
 mlir::Value expandSin(Emitter &e, mlir::Value x);
@@ -33,7 +35,7 @@ mlir::Value expandCos(Emitter &e, mlir::Value x);
 
 /// 2^x by a polynomial of `degree` (3 to 7), for weights that are summed: results
 /// below 2^-126.5 are 0, those from 2^127.5 are infinite. Four ops less.
-mlir::Value expandFastExp2(Emitter &e, mlir::Value x, int64_t degree);
+mlir::Value expandFastExp2(Emitter &e, mlir::Value x, int64_t degree, Interval range = {});
 
 //===----------------------------------------------------------------------===//
 // Any float type

@@ -46,15 +46,34 @@ static ArrayRef<float> getExp2Coefficients(int64_t degree) {
 /// sign of n. Neither factor over- or underflows, so the product is rounded once:
 ///
 ///   t < 0:  (p * 2^(n + 64)) * 2^-64      else:  (p * 2^(n - 64)) * 2^64
-static Value scale(Emitter &e, Value p, Value rounded, Value t) {
+///
+/// The first form also serves n = 0. Where 2^n p is a normal number, both are one
+/// product.
+static Value scale(Emitter &e, Value p, Value rounded, Value t, Interval powers) {
+  if (powers.isWithin(-125, 126)) {
+    Value power = e.shiftLeft(e.bits(rounded), 23);
+    return e.mul(p, e.fromBits(e.subI(power, e.i32(kBias << 23))));
+  }
+  if (powers.hi <= 0) {
+    Value outer = e.i32((kBias - 64) << 23);
+    Value inner = e.subI(e.shiftLeft(e.bits(rounded), 23), outer);
+    return e.mul(e.mul(p, e.fromBits(inner)), e.fromBits(outer));
+  }
   Value negative = e.compare(arith::CmpFPredicate::OLT, t, e.f32(0));
   Value outer = e.select(negative, e.i32((kBias - 64) << 23), e.i32((kBias + 64) << 23));
   Value inner = e.subI(e.shiftLeft(e.bits(rounded), 23), outer);
   return e.mul(e.mul(p, e.fromBits(inner)), e.fromBits(outer));
 }
 
-Value vectormath::expandFastExp2(Emitter &e, Value x, int64_t degree) {
-  Value t = e.atMost(e.f32(128), e.atLeast(e.f32(-127), x));
+/// `x` between `least` and `most`; what `range` promises is not computed again.
+static Value clamp(Emitter &e, Value x, double least, double most, Interval range) {
+  if (range.lo < least)
+    x = e.atLeast(e.f32(least), x);
+  return range.hi > most ? e.atMost(e.f32(most), x) : x;
+}
+
+Value vectormath::expandFastExp2(Emitter &e, Value x, int64_t degree, Interval range) {
+  Value t = clamp(e, x, -127, 128, range);
   Value rounder = e.f32(kRounder + kBias);
   Value rounded = e.add(t, rounder);
   Value rest = e.sub(t, e.sub(rounded, rounder));
@@ -67,7 +86,7 @@ Value vectormath::expandExp2(Emitter &e, Value x) {
   Value rounder = e.f32(kRounder + 2 * kBias);
   Value rounded = e.add(t, rounder);
   Value rest = e.sub(t, e.sub(rounded, rounder));
-  return scale(e, e.polynomial(kExp2Degree6, rest), rounded, t);
+  return scale(e, e.polynomial(kExp2Degree6, rest), rounded, t, Interval());
 }
 
 /// x - n ln(2), n an integer given as f32.
@@ -75,14 +94,15 @@ static Value reduce(Emitter &e, Value x, Value n) {
   return e.fma(n, e.f32(-kLn2Lo), e.fma(n, e.f32(-kLn2Hi), x));
 }
 
-Value vectormath::expandExp(Emitter &e, Value x) {
-  Value t = e.atMost(e.f32(89.5), e.atLeast(e.f32(-105), x));
+Value vectormath::expandExp(Emitter &e, Value x, Interval range) {
+  Value t = clamp(e, x, -105, 89.5, range);
   Value rounder = e.f32(kRounder + 2 * kBias);
   Value rounded = e.fma(t, e.f32(kLog2e), rounder);
   Value rest = reduce(e, t, e.sub(rounded, rounder));
   SmallVector<float> coefficients = {1, 1};
   llvm::append_range(coefficients, kExpm1);
-  return scale(e, e.polynomial(coefficients, rest), rounded, t);
+  return scale(e, e.polynomial(coefficients, rest), rounded, t,
+               {range.lo * kLog2e, range.hi * kLog2e});
 }
 
 namespace {

@@ -69,11 +69,37 @@ static Value assemble(Emitter &e, Value f, Value minusK) {
   return e.fma(minusK, e.f32(-kLn2Hi), low);
 }
 
+/// Whether no argument is a subnormal number, an end, or below 0.
+static bool isNormal(Interval range) {
+  return range.isWithin(0x1p-126, std::numeric_limits<float>::max());
+}
+
 static Value negated(Emitter &e, Value k) {
   return e.cast<arith::SIToFPOp>(e.subI(e.i32(0), k), e.getF32Type());
 }
 
-Value vectormath::expandLog(Emitter &e, Value x) {
+/// Where k is -1 or 0: a little inside of sqrt(1/8) and sqrt(2).
+static constexpr double kLeastNearOne = 0.354, kMostNearOne = 1.414;
+
+/// The same numbers as `assemble` makes of `split`, by selects instead of integer
+/// arithmetic and products with k. NaN goes through all of it.
+static Value logNearOne(Emitter &e, Value x) {
+  Value sqrtHalf = e.fromBits(e.i32(kSqrtHalf));
+  Value isLow = e.compare(arith::CmpFPredicate::OLT, x, sqrtHalf);
+  Value f = e.sub(e.select(isLow, e.add(x, x), x), e.f32(1));
+  Value low = e.select(isLow, e.f32(-kLn2Lo), e.f32(-0.0));
+  Value high = e.select(isLow, e.f32(-kLn2Hi), e.f32(0));
+  return e.add(e.fma(f, e.polynomial(kLog, f), low), high);
+}
+
+Value vectormath::expandLog(Emitter &e, Value x, Interval range) {
+  if (range.isWithin(kLeastNearOne, kMostNearOne))
+    return logNearOne(e, x);
+  if (isNormal(range)) {
+    auto [f, k] = split(e, x);
+    Value result = assemble(e, f, negated(e, k));
+    return e.select(e.isNaN(x), x, result);
+  }
   auto [f, k] = splitAny(e, x);
   return finish(e, assemble(e, f, negated(e, k)), x, x);
 }

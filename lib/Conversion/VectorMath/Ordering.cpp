@@ -9,6 +9,7 @@
 #include "Expander.h"
 
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 #include <limits>
@@ -28,8 +29,18 @@ using vector::CombiningKind;
 // There, a constant NaN takes its place: with `a` itself, LLVM would merge the two
 // selects, and with them the maximum, into four instructions instead of three.
 
+static bool isNumber(Value value) {
+  APFloat constant(0.0);
+  return matchPattern(value, m_ConstantFloat(&constant)) && !constant.isNaN();
+}
+
 static Value selectKeepingNaN(Emitter &e, CmpFPredicate predicate, Value a, Value b) {
+  // A constant that is no NaN goes first: then nothing is missing.
+  if (isNumber(b))
+    std::swap(a, b);
   Value chosen = e.select(e.compare(predicate, a, b), a, b);
+  if (isNumber(a))
+    return chosen;
   Type element = getElementTypeOrSelf(a.getType());
   return e.select(e.isNaN(a), e.number(element, std::numeric_limits<double>::quiet_NaN()), chosen);
 }

@@ -11,9 +11,9 @@ sched.kernel @straight(in %x: !v, out %y: !v) target "x86-64-v4" {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   tegula.grid (%g) to (%c1) step (1) {
-    // 16x64 f32 are 4096 bytes, and a line between buffers.
+    // 16x64 f32 are 4096 bytes, a whole page: 13 lines between buffers.
     // CHECK: %[[A:.*]] = sched.alloc at 0 : <16x64xf32, local>
-    // CHECK: %[[B:.*]] = sched.alloc at 4160 : <16x64xf32, local>
+    // CHECK: %[[B:.*]] = sched.alloc at 4928 : <16x64xf32, local>
     // CHECK: %[[C:.*]] = sched.alloc at 0 : <16x64xf32, local>
     // CHECK-NOT: sched.alloc at
     %a = sched.alloc : !b
@@ -41,8 +41,8 @@ sched.kernel @loops(in %x: !v, out %y: !v) target "x86-64-v4" {
     // The sum is carried; the two others are fresh in each trip and share bytes,
     // but not with the sum.
     // CHECK: sched.alloc at 0
-    // CHECK: sched.alloc at 4160
-    // CHECK: sched.alloc at 4160
+    // CHECK: sched.alloc at 4928
+    // CHECK: sched.alloc at 4928
     %sum = sched.alloc : !b
     %one = sched.alloc : !b
     %two = sched.alloc : !b
@@ -72,7 +72,7 @@ sched.kernel @carried(in %x: !v, out %y: !v) target "x86-64-v4" {
   %c1 = arith.constant 1 : index
   tegula.grid (%g) to (%c1) step (1) {
     // CHECK: sched.alloc at 0
-    // CHECK: sched.alloc at 4160
+    // CHECK: sched.alloc at 4928
     %old = sched.alloc : !b
     %new = sched.alloc : !b
     scf.for %i = %c0 to %c1 step %c1 {
