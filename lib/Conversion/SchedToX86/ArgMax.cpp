@@ -33,8 +33,8 @@ class ArgMaxSearch {
 public:
   ArgMaxSearch(x86::Context &context, x86::Emitter &emit, sched::ArgMaxOp op)
       : emit(emit), op(op), source(context.arena.get(op.getSource())),
-        dest(context.arena.get(op.getDest())), shape(op.getSource().getType().getShape()) {
-    Type elem = context.target.getRegisterType(op.getSource().getType().getElem());
+        dest(context.arena.get(op.getDest())), shape(cast<BufType>(op.getSource().getType()).getShape()) {
+    Type elem = context.target.getRegisterType(cast<BufType>(op.getSource().getType()).getElem());
     lanes = context.target.getLanes(elem);
     keyType = emit.vectorOf(
         emit.builder.getIntegerType(elem.getIntOrFloatBitWidth() == 64 ? 64 : 32), lanes);
@@ -71,7 +71,7 @@ Value ArgMaxSearch::keyOf(Value x) {
   if (!isa<FloatType>(elem)) {
     if (x.getType() == keyType)
       return x;
-    if (op.getSource().getType().getElem().isInteger(1))
+    if (cast<BufType>(op.getSource().getType()).getElem().isInteger(1))
       return arith::ExtUIOp::create(builder, emit.loc, keyType, x);
     return arith::ExtSIOp::create(builder, emit.loc, keyType, x);
   }
@@ -181,7 +181,7 @@ void ArgMaxSearch::emitDown() {
 
 LogicalResult x86::lowerArgMax(Context &context, Emitter &emit, sched::ArgMaxOp op) {
   ArgMaxSearch search(context, emit, op);
-  if (op.getAxis() + 1 == op.getSource().getType().getShape().size())
+  if (op.getAxis() + 1 == cast<BufType>(op.getSource().getType()).getShape().size())
     search.emitAlong();
   else
     search.emitDown();

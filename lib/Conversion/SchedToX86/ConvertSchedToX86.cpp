@@ -98,7 +98,8 @@ static bool isBeyondThreads(Operation *op) {
   if (auto copy = dyn_cast<CopyOp>(op))
     return copy.getEngine() || copy.getBy() || copy.getWhere();
   if (auto slice = dyn_cast<sched::SliceOp>(op))
-    return !slice.getOffsets().empty() || !isa<BufType>(slice.getSource().getType());
+    return !slice.getOffsets().empty() || !isa<BufType>(slice.getSource().getType()) ||
+           slice.getAt().size() == 1;
   if (auto scalar = dyn_cast<ScalarOp>(op))
     return !isa<BufType>(scalar.getSource().getType());
   if (auto map = dyn_cast<MapOp>(op))

@@ -130,7 +130,7 @@ LogicalResult x86::lowerMove(Context &context, Emitter &emit, MoveOp op) {
 /// Both storages as rows of padded length; runs of elements that are neighbours on
 /// both sides move together.
 LogicalResult x86::lowerReshape(Context &context, Emitter &emit, sched::ReshapeOp op) {
-  BufType from = op.getSource().getType(), to = op.getDest().getType();
+  BufType from = cast<BufType>(op.getSource().getType()), to = op.getDest().getType();
   auto inner = [](BufType buf) { return buf.getRank() == 0 ? 1 : buf.getShape().back(); };
   auto rows = [&](Value buffer) {
     auto type = cast<MemRefType>(context.arena.get(buffer).getType());

@@ -31,7 +31,7 @@ static arith::AtomicRMWKind getAtomicKind(Combine kind, bool real) {
 /// would be the bottleneck on any machine.
 LogicalResult x86::lowerReduceStore(Context &context, Emitter &emit, sched::ReduceStoreOp op) {
   Value storage = context.arena.get(op.getSource()), view = op.getView();
-  BufType buf = op.getSource().getType();
+  auto buf = cast<BufType>(op.getSource().getType());
   ArrayRef<int64_t> shape = buf.getShape();
   OpBuilder &builder = emit.builder;
   Bounds bounds(emit, view, llvm::to_vector(llvm::seq<int64_t>(0, shape.size())), op.getAt(),

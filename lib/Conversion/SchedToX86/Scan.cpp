@@ -28,8 +28,8 @@ class Scan {
 public:
   Scan(x86::Context &context, x86::Emitter &emit, sched::ScanOp op)
       : emit(emit), op(op), source(context.arena.get(op.getSource())),
-        dest(context.arena.get(op.getDest())), shape(op.getSource().getType().getShape()) {
-    Type elem = context.target.getRegisterType(op.getSource().getType().getElem());
+        dest(context.arena.get(op.getDest())), shape(op.getDest().getType().getShape()) {
+    Type elem = context.target.getRegisterType(op.getDest().getType().getElem());
     lanes = context.target.getLanes(elem);
     neutral = emit.neutral(op.getKind(), emit.vectorOf(elem, lanes));
   }
@@ -39,7 +39,7 @@ public:
 
 private:
   Value round(Value value) {
-    Type elem = op.getSource().getType().getElem();
+    Type elem = op.getDest().getType().getElem();
     bool narrow = elem.isF16() || elem.isBF16();
     return narrow && op.getKind() == Combine::add ? emit.round(value, elem) : value;
   }
@@ -130,10 +130,10 @@ void Scan::emitDown() {
 }
 
 LogicalResult x86::lowerScan(Context &context, Emitter &emit, sched::ScanOp op) {
-  if (op.getSource().getType().getElem().isInteger(1))
+  if (op.getDest().getType().getElem().isInteger(1))
     return op.emitOpError("combines single bits");
   Scan scan(context, emit, op);
-  if (op.getAxis() + 1 == op.getSource().getType().getShape().size())
+  if (op.getAxis() + 1 == op.getDest().getType().getShape().size())
     scan.emitAlong();
   else
     scan.emitDown();

@@ -9,6 +9,7 @@
 #ifndef TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H
 #define TEGULA_LIB_CONVERSION_TEGULATOLOOPS_LOWERING_H
 
+#include "Rings.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
@@ -32,8 +33,9 @@ using mlir::ValueRange;
 /// is defined (again on every trip of a loop around it) and never in between.
 using Buffers = SmallVector<Value, 3>;
 
-/// True for what lives in buffers: tiles, softmax states, scheduled buffers. Of a
-/// scheduled buffer only the tile counts: space, padding and packing do not.
+/// True for what lives in buffers: tiles, softmax states, scheduled buffers, fragments
+/// and products in flight. Of scheduled ones only the tile counts: space, padding,
+/// packing and layout do not.
 bool isTileLevel(Type type);
 
 /// Types of the tiles that a tile-level value consists of.
@@ -126,6 +128,9 @@ public:
   void copy(Value from, Value to);
   /// A buffer of the instance that belongs to no value: scratch memory of one op.
   Value allocate(mlir::RankedTensorType type);
+  /// Memory of as many tiles as `count` says, from here to the end of the instance.
+  Value allocateHere(mlir::MemRefType type, Value count);
+  Rings &getRings() { return rings; }
   /// Makes the grid run its instances one after the other.
   void runInOrder() { grid.setOrder(GridOrder::sequential); }
 
@@ -140,6 +145,8 @@ private:
   LogicalResult lowerFor(mlir::scf::ForOp op);
   LogicalResult lowerIf(mlir::scf::IfOp op);
   LogicalResult lowerMap(sched::MapOp op);
+  LogicalResult lowerRole(sched::RoleOp op);
+  LogicalResult lowerPhase(sched::PhaseOp op);
   LogicalResult lowerLoopBody(Operation *op, mlir::Block &body, mlir::scf::ForOp loop,
                               Value position, ValueRange inits);
   void copyAll(ValueRange from, ArrayRef<Value> to);
@@ -152,6 +159,9 @@ private:
   Operation *entry = nullptr;
   llvm::DenseMap<Value, Buffers> tiles;
   SmallVector<Value> allocated;
+  /// Buffers that are allocated behind the beginning of the instance.
+  SmallVector<Value> allocatedLate;
+  Rings rings;
   /// Ops that are lowered; erased last to first, so that users go before them.
   SmallVector<Operation *> lowered;
 };
@@ -245,6 +255,23 @@ LogicalResult lower(sched::ReshapeOp op, Lowering &lowering);
 LogicalResult lower(sched::ScanOp op, Lowering &lowering);
 LogicalResult lower(sched::ArgMaxOp op, Lowering &lowering);
 LogicalResult lower(sched::ScalarOp op, Lowering &lowering);
+LogicalResult lower(sched::TripsOp op, Lowering &lowering);
+LogicalResult lower(sched::ChannelOp op, Lowering &lowering);
+LogicalResult lower(sched::AcquireOp op, Lowering &lowering);
+LogicalResult lower(sched::WaitOp op, Lowering &lowering);
+LogicalResult lower(sched::DrainOp op, Lowering &lowering);
+LogicalResult lower(sched::PartOp op, Lowering &lowering);
+LogicalResult lower(sched::LoadOp op, Lowering &lowering);
+LogicalResult lower(sched::FillOp op, Lowering &lowering);
+LogicalResult lower(sched::SplatOp op, Lowering &lowering);
+LogicalResult lower(sched::ConvertOp op, Lowering &lowering);
+LogicalResult lower(sched::MmaWaitOp op, Lowering &lowering);
+LogicalResult lower(sched::CutOp op, Lowering &lowering);
+LogicalResult lower(sched::ConcatOp op, Lowering &lowering);
+LogicalResult lower(sched::TakeOp op, Lowering &lowering);
+
+/// Makes the memory of the rings between roles that `role` fills.
+LogicalResult lowerRings(Lowering &lowering, sched::RoleOp role);
 
 } // namespace tegula::loops
 

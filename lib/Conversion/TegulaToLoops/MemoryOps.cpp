@@ -37,10 +37,7 @@ struct Footprint {
     Value inside;
     for (auto [start, offset, limit] : llvm::zip(at, i, limits)) {
       // No offset: the axis goes by index.
-      Value coord = start ? b.add(start, offset)
-                          : arith::IndexCastOp::create(b, b.getIndexType(),
-                                                       b.load(window.by, offset))
-                                .getResult();
+      Value coord = start ? b.add(start, offset) : loadIndex(offset);
       Value low = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, coord, b.index(0));
       Value high = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, coord, limit);
       Value both = arith::AndIOp::create(b, low, high);
@@ -49,6 +46,13 @@ struct Footprint {
     }
     // A view without axes has one element, which is always there.
     return {coords, inside ? inside : b.number(b.getI1Type(), 1)};
+  }
+
+  /// Element `i` of the indices: a tile of rank 1, or of one with unit axes behind it.
+  Value loadIndex(Value i) {
+    SmallVector<Value> from(cast<MemRefType>(window.by.getType()).getRank(), b.index(0));
+    from[0] = i;
+    return arith::IndexCastOp::create(b, b.getIndexType(), b.load(window.by, from));
   }
 
   LoopBuilder &b;

@@ -27,8 +27,16 @@ static void split(Lowering &lowering, ValueRange values, SmallVectorImpl<Value> 
   }
 }
 
+/// Types of the scalars among `types`; a slot is the number of its generation.
 static SmallVector<Type> getScalarTypes(TypeRange types) {
-  return llvm::filter_to_vector(types, [](Type type) { return !isTileLevel(type); });
+  SmallVector<Type> scalars;
+  for (Type type : types) {
+    if (isa<sched::SlotType>(type))
+      scalars.push_back(IndexType::get(type.getContext()));
+    else if (!isTileLevel(type))
+      scalars.push_back(type);
+  }
+  return scalars;
 }
 
 /// Moves `body` of the loop-like `op` into `loop`. Carried tiles live in buffers that
@@ -139,8 +147,9 @@ LogicalResult Lowering::lowerIf(scf::IfOp op) {
   return success();
 }
 
-/// map  ->  its ops one after the other on whole tiles; then what is yielded goes to
-/// the outs, so that an out which is also an operand is read before it is written
+/// map  ->  its ops one after the other on whole tiles; then what is yielded beyond the
+/// results goes to the outs, so that an out which is also an operand is read before it
+/// is written
 LogicalResult Lowering::lowerMap(sched::MapOp op) {
   Block &body = op.getBody().front();
   for (auto [argument, operand] : llvm::zip(body.getArguments(), op.getIns()))
@@ -154,15 +163,29 @@ LogicalResult Lowering::lowerMap(sched::MapOp op) {
       return failure();
   }
   sched::YieldOp yield = op.getYield();
-  for (auto [result, value] : llvm::zip(op.getResults(), yield.getValues()))
-    alias(result, SmallVector<Value>(buffers(value)));
-  SmallVector<Value> scalars, sources, targets;
-  split(*this, yield.getValues(), scalars, sources);
-  split(*this, op.getOuts(), scalars, targets);
+  unsigned results = op.getNumResults();
   b.setInsertionPoint(op);
   b.setLoc(op.getLoc());
-  if (!targets.empty())
-    copyAll(sources, targets);
+  SmallVector<Value> sources, targets;
+  for (auto [i, value] : llvm::enumerate(yield.getValues())) {
+    if (i >= results) {
+      sources.push_back(buffer(value));
+      targets.push_back(buffer(op.getOuts()[i - results]));
+    } else if (op.getWhen()) {
+      // Skipped, the map gives its operands.
+      Value result = define(op.getResult(i)).front();
+      copy(buffer(op.getIns()[i]), result);
+      sources.push_back(buffer(value));
+      targets.push_back(result);
+    } else {
+      alias(op.getResult(i), SmallVector<Value>(buffers(value)));
+    }
+  }
+  auto write = [&] { copyAll(sources, targets); };
+  if (op.getWhen())
+    b.when(op.getWhen(), write);
+  else
+    write();
   lowered.push_back(yield);
   return success();
 }

@@ -21,8 +21,11 @@ using namespace mlir;
 using namespace tegula;
 using namespace tegula::loops;
 
+/// The buffers of a ring are made with the ring.
 LogicalResult loops::lower(sched::AllocOp op, Lowering &lowering) {
-  (void)lowering.define(op.getBuffer());
+  auto isRing = [](Operation *user) { return isa<sched::ChannelOp>(user); };
+  if (llvm::none_of(op->getUsers(), isRing))
+    (void)lowering.define(op.getBuffer());
   return success();
 }
 
@@ -36,11 +39,25 @@ LogicalResult loops::lower(sched::ConstantOp op, Lowering &lowering) {
   return success();
 }
 
+/// A box of a view is copied: nothing may write the view while the box lives.
 LogicalResult loops::lower(sched::SliceOp op, Lowering &lowering) {
   LoopBuilder &b = lowering.builder();
-  auto ints = [&](ArrayRef<int64_t> numbers) { return getAsIndexOpFoldResult(b.getContext(), numbers); };
+  if (!isTileLevel(op.getSource().getType())) {
+    SmallVector<Value> at;
+    size_t next = 0;
+    for (int64_t offset : op.getAt())
+      at.push_back(ShapedType::isDynamic(offset) ? Value(op.getOffsets()[next++])
+                                                 : b.index(offset));
+    writeLoad(b, op.getSource(), {at, {}}, /*pad=*/nullptr,
+              lowering.define(op.getBuffer()).front());
+    return success();
+  }
+  auto ints = [&](ArrayRef<int64_t> numbers) {
+    return getAsIndexOpFoldResult(b.getContext(), numbers);
+  };
   SmallVector<int64_t> ones(op.getAt().size(), 1);
-  Value box = memref::SubViewOp::create(b, lowering.buffer(op.getSource()), ints(op.getAt()),
+  SmallVector<OpFoldResult> offsets = getMixedValues(op.getAt(), op.getOffsets(), b);
+  Value box = memref::SubViewOp::create(b, lowering.buffer(op.getSource()), offsets,
                                         ints(op.getBuffer().getType().getShape()), ints(ones));
   lowering.alias(op.getBuffer(), box);
   return success();
@@ -60,17 +77,19 @@ LogicalResult loops::lower(sched::ViewOp op, Lowering &lowering) {
 }
 
 LogicalResult loops::lower(sched::CopyOp op, Lowering &lowering) {
+  LoopBuilder &b = lowering.builder();
   Value dest = lowering.buffer(op.getDest());
-  if (isTileLevel(op.getSource().getType()))
-    lowering.copy(lowering.buffer(op.getSource()), dest);
+  Value by = op.getBy() ? lowering.buffer(op.getBy()) : Value();
+  auto write = [&] {
+    if (isTileLevel(op.getSource().getType()))
+      lowering.copy(lowering.buffer(op.getSource()), dest);
+    else
+      writeLoad(b, op.getSource(), {op.getAt(), op.getUpto(), by, by ? 0 : -1}, op.getPad(), dest);
+  };
+  if (op.getWhere())
+    b.when(op.getWhere(), write);
   else
-    writeLoad(lowering.builder(), op.getSource(), {op.getAt(), op.getUpto()}, op.getPad(), dest);
-  return success();
-}
-
-LogicalResult loops::lower(sched::StoreOp op, Lowering &lowering) {
-  writeStore(lowering.builder(), lowering.buffer(op.getSource()), op.getDest(),
-             {op.getAt(), op.getUpto()});
+    write();
   return success();
 }
 
@@ -95,21 +114,31 @@ LogicalResult loops::lower(sched::ReduceStoreOp op, Lowering &lowering) {
 }
 
 LogicalResult loops::lower(sched::SegmentSumOp op, Lowering &lowering) {
-  writeSegmentSum(lowering.builder(), lowering.buffer(op.getSource()),
-                  lowering.buffer(op.getBy()), lowering.buffer(op.getDest()));
+  Value target;
+  if (op.getAcc()) {
+    target = lowering.define(op.getResult()).front();
+    lowering.copy(lowering.buffer(op.getAcc()), target);
+  } else {
+    target = lowering.buffer(op.getDest());
+  }
+  writeSegmentSum(lowering.builder(), lowering.buffer(op.getSource()), lowering.buffer(op.getBy()),
+                  target);
   return success();
 }
 
-/// c[.., m, n] = (scale[.., m] c[.., m, n] +) sum over k of a[.., m, k] b[.., k, n]
+/// c[.., m, n] = (scale[.., m] c[.., m, n] +) sum over k of a[.., m, k] b[.., k, n], or
+/// the product plus acc, whose sum begins with acc as in registers
 LogicalResult loops::lower(sched::MmaOp op, Lowering &lowering) {
   LoopBuilder &b = lowering.builder();
   DotOperand lhs{lowering.buffer(op.getA()), op.getTransA()};
   DotOperand rhs{lowering.buffer(op.getB()), op.getTransB()};
-  Value c = lowering.buffer(op.getC());
+  Value acc = op.getAcc() ? lowering.buffer(op.getAcc()) : Value();
   Value scale = op.getScale() ? lowering.buffer(op.getScale()) : Value();
+  Value c = op.getC() ? lowering.buffer(op.getC()) : lowering.define(op.getResult()).front();
   auto type = cast<MemRefType>(c.getType());
   b.nest(type.getShape(), [&](ValueRange i) {
-    Value sum = writeDotSum(b, lhs, rhs, b.number(type.getElementType(), 0), i);
+    Value start = acc ? b.load(acc, i) : b.number(type.getElementType(), 0);
+    Value sum = writeDotSum(b, lhs, rhs, start, i);
     if (op.getAccumulate()) {
       Value old = b.load(c, i);
       if (scale) {
@@ -139,26 +168,33 @@ LogicalResult loops::lower(sched::MoveOp op, Lowering &lowering) {
   return success();
 }
 
+/// What an op writes that goes into a buffer or gives a fragment.
+template <typename OpTy> static Value getTarget(OpTy op, Lowering &lowering) {
+  return op.getDest() ? lowering.buffer(op.getDest()) : lowering.define(op.getResult()).front();
+}
+
 LogicalResult loops::lower(sched::ReshapeOp op, Lowering &lowering) {
-  writeReshape(lowering.builder(), lowering.buffer(op.getSource()), lowering.buffer(op.getDest()));
+  writeReshape(lowering.builder(), lowering.buffer(op.getSource()), getTarget(op, lowering));
   return success();
 }
 
 LogicalResult loops::lower(sched::ScanOp op, Lowering &lowering) {
   Scan scan{op.getKind(), static_cast<int64_t>(op.getAxis()), op.getReverse(), op.getExclusive()};
-  writeScan(lowering.builder(), scan, lowering.buffer(op.getSource()),
-            lowering.buffer(op.getDest()));
+  writeScan(lowering.builder(), scan, lowering.buffer(op.getSource()), getTarget(op, lowering));
   return success();
 }
 
 LogicalResult loops::lower(sched::ArgMaxOp op, Lowering &lowering) {
-  writeArgMax(lowering.builder(), lowering.buffer(op.getSource()), lowering.buffer(op.getDest()),
+  writeArgMax(lowering.builder(), lowering.buffer(op.getSource()), getTarget(op, lowering),
               op.getAxis());
   return success();
 }
 
 LogicalResult loops::lower(sched::ScalarOp op, Lowering &lowering) {
-  Value element = lowering.builder().load(lowering.buffer(op.getSource()), op.getAt());
+  Value source = op.getSource();
+  if (isTileLevel(source.getType()))
+    source = lowering.buffer(source);
+  Value element = lowering.builder().load(source, op.getAt());
   op.getValue().replaceAllUsesWith(element);
   return success();
 }

@@ -14,6 +14,7 @@
 #include "tegula/Conversion/Passes.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -27,7 +28,8 @@ using namespace tegula;
 using namespace tegula::loops;
 
 bool loops::isTileLevel(Type type) {
-  return isa<RankedTensorType, SoftmaxType, sched::BufType>(type);
+  return isa<RankedTensorType, SoftmaxType, sched::BufType, sched::FragType, sched::FlightType>(
+      type);
 }
 
 SmallVector<RankedTensorType, 3> loops::getTiles(Type type) {
@@ -36,12 +38,21 @@ SmallVector<RankedTensorType, 3> loops::getTiles(Type type) {
                                   [](Type part) { return cast<RankedTensorType>(part); });
   if (auto buf = dyn_cast<sched::BufType>(type))
     return {buf.getTile()};
+  if (auto frag = dyn_cast<sched::FragType>(type))
+    return {frag.getTile()};
+  if (auto flight = dyn_cast<sched::FlightType>(type))
+    return {flight.getTile()};
   return {cast<RankedTensorType>(type)};
 }
 
+/// Tiles, and what rings are made of.
+static bool isToBeLowered(Type type) {
+  return isTileLevel(type) || isa<sched::SlotType, sched::ChanType, sched::BatonType>(type);
+}
+
 static bool touchesTiles(Operation *op) {
-  return llvm::any_of(op->getOperandTypes(), isTileLevel) ||
-         llvm::any_of(op->getResultTypes(), isTileLevel);
+  return llvm::any_of(op->getOperandTypes(), isToBeLowered) ||
+         llvm::any_of(op->getResultTypes(), isToBeLowered);
 }
 
 static GridOp getGrid(KernelOpInterface kernel) {
@@ -61,6 +72,11 @@ Value Lowering::allocate(RankedTensorType type) {
   auto memory = MemRefType::get(type.getShape(), type.getElementType());
   allocated.push_back(memref::AllocOp::create(b, memory));
   return allocated.back();
+}
+
+Value Lowering::allocateHere(MemRefType type, Value count) {
+  allocatedLate.push_back(memref::AllocOp::create(b, type, count));
+  return allocatedLate.back();
 }
 
 ArrayRef<Value> Lowering::buffers(Value value) const {
@@ -157,25 +173,36 @@ LogicalResult Lowering::lowerOp(Operation *op) {
     return lowerIf(branch);
   if (auto map = dyn_cast<sched::MapOp>(op))
     return lowerMap(map);
+  if (auto role = dyn_cast<sched::RoleOp>(op))
+    return lowerRole(role);
+  if (auto phase = dyn_cast<sched::PhaseOp>(op))
+    return lowerPhase(phase);
   if (OpTrait::hasElementwiseMappableTraits(op))
     return lowerElementwise(op);
   auto exp2 = dyn_cast<Exp2Op>(op);
   bool isScalarExp2 = exp2 && isa<FloatType>(exp2.getType());
-  if (!touchesTiles(op) && !isScalarExp2)
+  bool isScheduled = isa_and_present<sched::SchedDialect>(op->getDialect());
+  if (!touchesTiles(op) && !isScalarExp2 && !isScheduled)
     return lowerRegions(op);
   b.setInsertionPoint(op);
   b.setLoc(op->getLoc());
   lowered.push_back(op);
+  // Credits and turns order what runs one after the other here; values are ready at once.
+  if (isa<sched::CommitOp, sched::ReleaseOp, sched::BatonOp, sched::TurnOp, sched::PassOp,
+          sched::FinishOp>(op))
+    return success();
   return TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp,
-            ReshapeOp, ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp,
-            tensor::FromElementsOp, tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp,
-            SoftmaxUpdateOp, SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp,
-            GatherOp, ScatterOp, ReduceStoreOp, LowRankDotOp, ButterflyOp, SegmentIdsOp,
-            SegmentSumOp, sched::AllocOp, sched::ConstantOp, sched::SliceOp,
-            sched::ViewOp, sched::CopyOp, sched::StoreOp, sched::GatherOp,
-            sched::ScatterOp, sched::ReduceStoreOp, sched::SegmentSumOp, sched::MmaOp,
-            sched::MoveOp, sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp, sched::ScalarOp>(
+      .Case<LoadOp, StoreOp, DotOp, ReduceOp, ArgMaxOp, ScanOp, BroadcastOp, TransposeOp, ReshapeOp,
+            ConcatOp, IotaOp, Exp2Op, arith::ConstantOp, tensor::SplatOp, tensor::FromElementsOp,
+            tensor::ExtractOp, tensor::ExtractSliceOp, SoftmaxInitOp, SoftmaxUpdateOp,
+            SoftmaxMergeOp, SoftmaxStateOp, SoftmaxPartsOp, SoftmaxFinishOp, GatherOp, ScatterOp,
+            ReduceStoreOp, LowRankDotOp, ButterflyOp, SegmentIdsOp, SegmentSumOp, sched::AllocOp,
+            sched::ConstantOp, sched::SliceOp, sched::ViewOp, sched::CopyOp, sched::StoreOp,
+            sched::GatherOp, sched::ScatterOp, sched::ReduceStoreOp, sched::SegmentSumOp,
+            sched::MmaOp, sched::MoveOp, sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp,
+            sched::ScalarOp, sched::TripsOp, sched::ChannelOp, sched::AcquireOp, sched::WaitOp,
+            sched::DrainOp, sched::PartOp, sched::LoadOp, sched::FillOp, sched::SplatOp,
+            sched::ConvertOp, sched::MmaWaitOp, sched::CutOp, sched::ConcatOp, sched::TakeOp>(
           [&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");
@@ -250,26 +277,31 @@ LogicalResult Lowering::sinkLaunchTiles() {
 /// Frees the buffers where the instance ends: behind everything, and before each check
 /// where it fails, as a failed check ends the instance.
 void Lowering::freeBuffers() {
-  auto freeAll = [&] {
+  DominanceInfo dominance(grid);
+  auto freeAll = [&](Operation *where) {
     for (Value memory : allocated)
       memref::DeallocOp::create(b, memory);
+    for (Value memory : allocatedLate)
+      if (dominance.properlyDominates(memory, where))
+        memref::DeallocOp::create(b, memory);
   };
-  if (allocated.empty())
+  if (allocated.empty() && allocatedLate.empty())
     return;
   Value yes = b.number(b.getI1Type(), 1);
   grid.walk([&](CheckOp check) {
     b.setInsertionPoint(check);
     b.setLoc(check.getLoc());
     Value fails = arith::XOrIOp::create(b, check.getCondition(), yes);
-    b.when(fails, freeAll);
+    b.when(fails, [&] { freeAll(check); });
   });
-  b.setInsertionPoint(grid.getBody().front().getTerminator());
+  Operation *end = grid.getBody().front().getTerminator();
+  b.setInsertionPoint(end);
   b.setLoc(grid.getLoc());
-  freeAll();
+  freeAll(end);
 }
 
 LogicalResult Lowering::run() {
-  if (failed(checkTypes()) || failed(sinkLaunchTiles()))
+  if (failed(checkTypes()) || failed(sinkLaunchTiles()) || failed(rings.plan(grid)))
     return failure();
   Block &instance = grid.getBody().front();
   b.setInsertionPointToStart(&instance);

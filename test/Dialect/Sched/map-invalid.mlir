@@ -238,3 +238,182 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   }
   tegula.return
 }
+
+// -----
+
+// fragments
+// C2: along
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{as value 0, which has not the domain's shape, with or without axis 1}}
+      %g = sched.map domain [16, 8] along 1 ins(%v = %f : !sched.frag<16x8xf32>) -> !sched.frag<8xf32> {
+        %z = arith.constant dense<0.0> : tensor<8xf32>
+        sched.yield %z : tensor<8xf32>
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C2: tiles
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{yields 'f32' as value 0, which is no tile}}
+      %g = sched.map domain [16, 8] along 1 ins(%v = %f : !sched.frag<16x8xf32>) -> !sched.frag<16x8xf32> {
+        sched.yield %s : f32
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C4: results
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{on fragments gives 'tensor<16x8xf32>'}}
+      %g = sched.map domain [16, 8] ins(%v = %f : !sched.frag<16x8xf32>) -> tensor<16x8xf32> {
+        sched.yield %v : tensor<16x8xf32>
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C4: operands
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      %t = tensor.splat %s : tensor<16x8xf32>
+      // expected-error @below {{on fragments takes 'tensor<16x8xf32>'}}
+      %g = sched.map domain [16, 8] ins(%v = %f, %u = %t : !sched.frag<16x8xf32>, tensor<16x8xf32>) -> !sched.frag<16x8xf32> {
+        sched.yield %v : tensor<16x8xf32>
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C6: an axis
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{along 2 names no axis of its domain}}
+      %g = sched.map domain [16, 8] along 2 ins(%v = %f : !sched.frag<16x8xf32>) -> !sched.frag<16x8xf32> {
+        sched.yield %v : tensor<16x8xf32>
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C6: that axis
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      %g = sched.map domain [16, 8] along 1 ins(%v = %f : !sched.frag<16x8xf32>) -> !sched.frag<16x8xf32> {
+        // expected-error @below {{reduces axis 0 in a map along axis 1}}
+        %r = tegula.reduce add %v axis 0 : tensor<16x8xf32> -> tensor<8xf32>
+        sched.yield %v : tensor<16x8xf32>
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C7
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{with 'when' needs an operand 1 of type '!sched.frag<16x8xf32>' to give instead of its result}}
+      %g, %h = sched.map domain [16, 8] ins(%v = %f : !sched.frag<16x8xf32>) when %on -> (!sched.frag<16x8xf32>, !sched.frag<16x8xf32>) {
+        sched.yield %v, %v : tensor<16x8xf32>, tensor<16x8xf32>
+      }
+    }
+    tegula.yield
+  }
+  tegula.return
+}

@@ -87,3 +87,45 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   }
   tegula.return
 }
+
+// -----
+
+// fragments
+// C1: as many offsets
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    %lb = sched.alloc : !sched.buf<16x8xf32, local>
+    // expected-error @below {{has 0 offsets that are not constant, for 1 places}}
+    %g = "sched.slice"(%lb) <{at = array<i64: -9223372036854775808, 0>}> : (!sched.buf<16x8xf32, local>) -> !sched.buf<4x8xf32, local>
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C4
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    // expected-error @below {{cannot be '!sched.buf<4x8xf32, shared>' of 'memref<?x?xf32>'}}
+    %g = sched.slice %x at [%c0, 0] : memref<?x?xf32> -> !sched.buf<4x8xf32, shared>
+    tegula.yield
+  }
+  tegula.return
+}

@@ -132,7 +132,8 @@ LogicalResult sched::SliceOp::verify() {
       box.getSwizzle() != source.getSwizzle() || box.getStages() != 1 ||
       source.getStages() != 1) // C2
     return emitOpError() << "cannot be " << box << " of " << source;
-  if (source.getSpace() == Space::local && box.getShape().back() != source.getShape().back()) // C3
+  if (source.getSpace() == Space::local && rank > 1 &&
+      box.getShape().back() != source.getShape().back()) // C3
     return emitOpError() << "does not cover the last axis of " << source;
   return verifyRows(*this, source, box);
 }

@@ -16,6 +16,18 @@ using namespace tegula::sched;
 // Copies, loads and stores
 //===----------------------------------------------------------------------===//
 
+/// The tile of a buffer or fragment.
+static RankedTensorType getTile(Type type) {
+  if (auto buffer = dyn_cast<BufType>(type))
+    return buffer.getTile();
+  return cast<FragType>(type).getTile();
+}
+
+static bool isPacked(Type type) {
+  auto buffer = dyn_cast<BufType>(type);
+  return buffer && buffer.isPacked();
+}
+
 /// Offsets and limits of an access to `view` by a tile like `tile`. With `indexed` the
 /// first axis has neither.
 static LogicalResult verifyAccess(Operation *op, MemRefType view, RankedTensorType tile,
@@ -103,17 +115,17 @@ static LogicalResult verifyDestination(CopyOp op) {
                           << stringifyCompletion(kind) << "'";
 }
 
-/// C7 of copies: one index per row, where it can be read.
-static LogicalResult verifyRowIndices(CopyOp op) {
-  BufType by = op.getBy().getType(), dest = op.getDest().getType();
-  int64_t count = by.getTile().getNumElements();
-  if (!by.getElem().isInteger(32) || dest.getRank() < 1 || count != dest.getDimSize(0) ||
-      by.getDimSize(0) != count || by.isPacked())
-    return op.emitOpError() << "needs " << (dest.getRank() < 1 ? 0 : dest.getDimSize(0))
-                            << " indices of i32, got " << by;
-  if (by.getSpace() == Space::shared && !getSlot(op.getBy()))
-    return op.emitOpError("takes row indices from a part of a slot, or from local memory");
-  return verifySlotMode(op, op.getBy(), SlotMode::waited);
+/// C7 of copies, C6 of loads: one index per row, where it can be read.
+static LogicalResult verifyRowIndices(Operation *op, Value by, RankedTensorType dest) {
+  RankedTensorType indices = getTile(by.getType());
+  int64_t count = indices.getNumElements(), rows = dest.getRank() < 1 ? 0 : dest.getDimSize(0);
+  auto buffer = dyn_cast<BufType>(by.getType());
+  if (!indices.getElementType().isInteger(32) || count != rows || indices.getRank() < 1 ||
+      indices.getDimSize(0) != count || (buffer && buffer.isPacked()))
+    return op->emitOpError() << "needs " << rows << " indices of i32, got " << by.getType();
+  if (buffer && buffer.getSpace() == Space::shared && !getSlot(by))
+    return op->emitOpError("takes row indices from a part of a slot, or from local memory");
+  return verifySlotMode(op, by, SlotMode::waited);
 }
 
 LogicalResult CopyOp::verify() {
@@ -125,7 +137,7 @@ LogicalResult CopyOp::verify() {
   if (auto view = dyn_cast<MemRefType>(getSource().getType())) {
     if (failed(verifyAccess(*this, view, dest.getTile(), getAt(), getUpto(), bool(getBy()))))
       return failure();
-    return getBy() ? verifyRowIndices(*this) : success();
+    return getBy() ? verifyRowIndices(*this, getBy(), dest.getTile()) : success();
   }
   if (!getAt().empty() || !getUpto().empty() || getPad() || getBy()) // C3
     return emitOpError("from a buffer takes no offsets, limits or pad");
@@ -157,9 +169,12 @@ LogicalResult sched::LoadOp::verify() {
   if (failed(verifyPad(*this, getPad(), fragment.getElem())))
     return failure();
   if (auto view = dyn_cast<MemRefType>(getSource().getType()))
-    return verifyAccess(*this, view, tile, getAt(), getUpto());
-  if (!getAt().empty() || !getUpto().empty() || getPad() || getWhere()) // C2
-    return emitOpError("from a buffer takes no offsets, limits, pad or 'where'");
+    return failed(verifyAccess(*this, view, tile, getAt(), getUpto(), bool(getBy()))) ||
+                   (getBy() && failed(verifyRowIndices(*this, getBy(), tile))) // C6
+               ? failure()
+               : success();
+  if (!getAt().empty() || !getUpto().empty() || getPad() || getWhere() || getBy()) // C2
+    return emitOpError("from a buffer takes no offsets, limits, 'by', pad or 'where'");
   auto source = cast<BufType>(getSource().getType());
   if (source.getTile() != tile || source.isPacked() || source.getStages() != 1)
     return emitOpError() << "cannot load " << fragment << " from " << source;
@@ -202,14 +217,15 @@ LogicalResult sched::StoreOp::verify() {
 }
 
 LogicalResult sched::ReduceStoreOp::verify() {
-  BufType source = getSource().getType();
-  if (failed(verifyAccess(*this, cast<MemRefType>(getView().getType()), source.getTile(), getAt(),
-                          getUpto())))
+  RankedTensorType source = getTile(getSource().getType());
+  if (failed(
+          verifyAccess(*this, cast<MemRefType>(getView().getType()), source, getAt(), getUpto())))
     return failure();
-  Type elem = source.getElem();
-  if (source.isPacked() ||
+  Type elem = source.getElementType();
+  if (isPacked(getSource().getType()) ||
       !(elem.isF32() || elem.isF64() || elem.isInteger(32) || elem.isInteger(64))) // C2
-    return emitOpError() << "reduces rows of f64, f32, i64 or i32 into memory, got " << source;
+    return emitOpError() << "reduces rows of f64, f32, i64 or i32 into memory, got "
+                         << getSource().getType();
   auto grid = (*this)->getParentOfType<GridOp>();
   if (!getAtomic() && grid && grid.getOrder() != GridOrder::sequential) // C3
     return emitOpError("is not atomic, in a grid whose instances run in any order");
@@ -249,35 +265,101 @@ LogicalResult MoveOp::verify() {
   return verifyRows(*this, source, dest);
 }
 
+/// An op from a buffer into a buffer, or from a fragment to a fragment: the type of
+/// what it writes, or null after an error.
+template <typename OpTy> static Type verifyForm(OpTy op) {
+  bool fragment = isa<FragType>(op.getSource().getType());
+  if (fragment != bool(op.getResult()) || fragment == bool(op.getDest())) {
+    op.emitOpError("goes from a buffer into a buffer, or from a fragment to a fragment");
+    return {};
+  }
+  if (isPacked(op.getSource().getType()) || (op.getDest() && op.getDest().getType().isPacked())) {
+    op.emitOpError("takes no packed buffers");
+    return {};
+  }
+  return fragment ? Type(op.getResult().getType()) : Type(op.getDest().getType());
+}
+
 LogicalResult sched::ReshapeOp::verify() {
-  BufType source = getSource().getType(), dest = getDest().getType();
-  if (source.getTile().getNumElements() != dest.getTile().getNumElements() ||
-      source.getElem() != dest.getElem()) // C1
-    return emitOpError() << "cannot make " << dest << " of " << source;
-  return verifyRows(*this, source, dest);
+  Type type = verifyForm(*this); // C2
+  if (!type)
+    return failure();
+  RankedTensorType source = getTile(getSource().getType()), dest = getTile(type);
+  if (source.getNumElements() != dest.getNumElements() ||
+      source.getElementType() != dest.getElementType()) // C1
+    return emitOpError() << "cannot make " << type << " of " << getSource().getType();
+  return success();
 }
 
 LogicalResult sched::ScanOp::verify() {
-  BufType source = getSource().getType(), dest = getDest().getType();
+  Type type = verifyForm(*this); // C3
+  if (!type)
+    return failure();
+  RankedTensorType source = getTile(getSource().getType());
   if (static_cast<int64_t>(getAxis()) < 0 ||
       static_cast<int64_t>(getAxis()) >= source.getRank()) // C1
     return emitOpError() << "axis " << static_cast<int64_t>(getAxis()) << " is no axis of rank "
                          << source.getRank();
-  if (source != dest) // C2
-    return emitOpError() << "scans " << source << " into " << dest;
-  return verifyRows(*this, source, dest);
+  if (source != getTile(type)) // C2
+    return emitOpError() << "scans " << getSource().getType() << " into " << type;
+  return success();
 }
 
 LogicalResult sched::ArgMaxOp::verify() {
-  BufType source = getSource().getType(), dest = getDest().getType();
+  Type type = verifyForm(*this); // C3
+  if (!type)
+    return failure();
+  RankedTensorType source = getTile(getSource().getType()), dest = getTile(type);
   int64_t axis = getAxis();
   if (axis < 0 || axis >= source.getRank()) // C1
     return emitOpError() << "axis " << axis << " is no axis of rank " << source.getRank();
   SmallVector<int64_t> shape(source.getShape());
   shape.erase(shape.begin() + axis);
-  if (dest.getShape() != ArrayRef<int64_t>(shape) || !dest.getElem().isInteger(32)) // C2
-    return emitOpError() << "along axis " << axis << " of " << source << " does not give " << dest;
-  return verifyRows(*this, source, dest);
+  if (dest.getShape() != ArrayRef<int64_t>(shape) || !dest.getElementType().isInteger(32)) // C2
+    return emitOpError() << "along axis " << axis << " of " << getSource().getType()
+                         << " does not give " << type;
+  return success();
+}
+
+LogicalResult CutOp::verify() {
+  FragType source = getSource().getType(), result = getResult().getType();
+  int64_t rank = source.getRank();
+  llvm::SmallBitVector seen(rank);
+  bool permutes = static_cast<int64_t>(getPerm().size()) == rank;
+  for (int64_t axis : getPerm()) {
+    permutes = permutes && axis >= 0 && axis < rank && !seen.test(axis);
+    if (permutes)
+      seen.set(axis);
+  }
+  if (!permutes || static_cast<int64_t>(getAt().size()) != rank || result.getRank() != rank) // C1
+    return emitOpError() << "needs offsets and a permutation of " << rank << " axes, for "
+                         << result;
+  for (auto [axis, from] : llvm::enumerate(getPerm())) // C2
+    if (getAt()[from] < 0 || getAt()[from] + result.getDimSize(axis) > source.getDimSize(from))
+      return emitOpError() << "leaves " << source << " along axis " << from;
+  if (source.getElem() != result.getElem()) // C3
+    return emitOpError() << "of " << source << " cannot give " << result;
+  return success();
+}
+
+LogicalResult sched::ConcatOp::verify() {
+  FragType result = getResult().getType();
+  int64_t axis = getAxis(), sum = 0;
+  if (axis < 0 || axis >= result.getRank()) // C1
+    return emitOpError() << "axis " << axis << " is no axis of rank " << result.getRank();
+  for (Value part : getParts()) { // C2
+    auto type = cast<FragType>(part.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    if (type.getRank() == result.getRank()) {
+      sum += shape[axis];
+      shape[axis] = result.getDimSize(axis);
+    }
+    if (ArrayRef<int64_t>(shape) != result.getShape() || type.getElem() != result.getElem())
+      return emitOpError() << "cannot put " << type << " into " << result;
+  }
+  if (sum != result.getDimSize(axis))
+    return emitOpError() << "of extents that add up to " << sum << " does not give " << result;
+  return success();
 }
 
 LogicalResult ScalarOp::verify() {

@@ -14,6 +14,7 @@
 #include <cctype>
 
 using namespace mlir;
+using namespace tegula;
 using namespace tegula::sched;
 
 #include "tegula/Dialect/Sched/IR/SchedEnums.cpp.inc"
@@ -37,49 +38,92 @@ void SchedDialect::registerTypes() {
 }
 
 //===----------------------------------------------------------------------===//
-// LayoutAttr: `<m16n8k16.D [2, 16] (warps [4, 1])?>`
+// LayoutAttr: `<m16n8k16.D [2, 16] (warps [4, 1] (by [1, 1])?)?>`
 //===----------------------------------------------------------------------===//
 
-static ParseResult parsePair(AsmParser &parser, int64_t &first, int64_t &second) {
-  return failure(parser.parseLSquare() || parser.parseInteger(first) || parser.parseComma() ||
-                 parser.parseInteger(second) || parser.parseRSquare());
+static ParseResult parsePair(AsmParser &parser, layout::Extents &pair) {
+  return failure(parser.parseLSquare() || parser.parseInteger(pair[0]) || parser.parseComma() ||
+                 parser.parseInteger(pair[1]) || parser.parseRSquare());
 }
 
 Attribute LayoutAttr::parse(AsmParser &parser, Type) {
-  StringRef atom;
-  int64_t rowRepetition = 1, colRepetition = 1, rowWarps = 1, colWarps = 1;
+  std::string atom;
+  layout::Extents repetition, warps = {1, 1};
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseLess() || parser.parseKeyword(&atom) ||
-      parsePair(parser, rowRepetition, colRepetition))
+  if (parser.parseLess() || parser.parseKeywordOrString(&atom) || parsePair(parser, repetition))
     return {};
-  if (succeeded(parser.parseOptionalKeyword("warps")) &&
-      failed(parsePair(parser, rowWarps, colWarps)))
+  if (succeeded(parser.parseOptionalKeyword("warps")) && failed(parsePair(parser, warps)))
+    return {};
+  layout::Extents strides = {warps[1], 1};
+  if (succeeded(parser.parseOptionalKeyword("by")) && failed(parsePair(parser, strides)))
     return {};
   if (parser.parseGreater())
     return {};
   MLIRContext *context = parser.getContext();
   auto emitError = [&] { return parser.emitError(loc); };
   return LayoutAttr::getChecked(function_ref<InFlightDiagnostic()>(emitError), context,
-                                StringAttr::get(context, atom), rowRepetition, colRepetition,
-                                rowWarps, colWarps);
+                                StringAttr::get(context, atom), ArrayRef<int64_t>(repetition),
+                                ArrayRef<int64_t>(warps), ArrayRef<int64_t>(strides));
 }
 
 void LayoutAttr::print(AsmPrinter &printer) const {
-  printer << "<" << getAtom().getValue() << " [" << getRowRepetition() << ", " << getColRepetition()
-          << "]";
-  if (getRowWarps() != 1 || getColWarps() != 1)
-    printer << " warps [" << getRowWarps() << ", " << getColWarps() << "]";
+  auto printPair = [&](ArrayRef<int64_t> pair) {
+    printer << "[" << pair[0] << ", " << pair[1] << "]";
+  };
+  printer << "<";
+  printer.printKeywordOrString(getAtom().getValue());
+  printer << " ";
+  printPair(getRepetition());
+  ArrayRef<int64_t> warps = getWarps(), strides = getStrides();
+  bool rowMajor = (warps[0] == 1 || strides[0] == warps[1]) && (warps[1] == 1 || strides[1] == 1);
+  if (warps[0] != 1 || warps[1] != 1) {
+    printer << " warps ";
+    printPair(warps);
+  }
+  if (!rowMajor) {
+    printer << " by ";
+    printPair(strides);
+  }
   printer << ">";
 }
 
+static layout::Extents toExtents(ArrayRef<int64_t> pair) { return {pair[0], pair[1]}; }
+
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringAttr atom,
-                                 int64_t rowRepetition, int64_t colRepetition, int64_t rowWarps,
-                                 int64_t colWarps) {
-  for (int64_t count : {rowRepetition, colRepetition, rowWarps, colWarps})
-    if (count < 1) // C1
-      return emitError() << "layout of " << atom.getValue()
-                         << " needs positive repetitions and warps, got " << count;
+                                 ArrayRef<int64_t> repetition, ArrayRef<int64_t> warps,
+                                 ArrayRef<int64_t> strides) {
+  assert(repetition.size() == 2 && warps.size() == 2 && strides.size() == 2 && "rows and columns");
+  const layout::Atom *known = layout::findAtom(atom.getValue());
+  if (!known) // C2
+    return emitError() << "no atom is called '" << atom.getValue() << "'";
+  auto made =
+      layout::Layout::get(*known, toExtents(repetition), {toExtents(warps), toExtents(strides)});
+  if (!made) // C1
+    return emitError() << llvm::toString(made.takeError());
   return success();
+}
+
+llvm::Expected<layout::Layout> LayoutAttr::getLayout(layout::Extents tile) const {
+  return layout::Layout::get(*layout::findAtom(getAtom().getValue()), toExtents(getRepetition()),
+                             {toExtents(getWarps()), toExtents(getStrides())}, tile);
+}
+
+layout::Extents LayoutAttr::getCovered() const {
+  layout::Extents atom = layout::findAtom(getAtom().getValue())->getShape();
+  return {atom[0] * getRepetition()[0] * getWarps()[0],
+          atom[1] * getRepetition()[1] * getWarps()[1]};
+}
+
+layout::Extents tegula::sched::getMatrix(ArrayRef<int64_t> shape, LayoutAttr layout) {
+  if (shape.empty())
+    return {1, 1};
+  bool isColumn = shape.size() == 1 && layout && layout.getCovered()[1] == 1;
+  if (isColumn)
+    return {shape[0], 1};
+  int64_t rows = 1;
+  for (int64_t extent : shape.drop_back())
+    rows *= extent;
+  return {rows, shape.back()};
 }
 
 //===----------------------------------------------------------------------===//
@@ -281,8 +325,14 @@ static LogicalResult verifyTile(function_ref<InFlightDiagnostic()> emitError,
   for (int64_t extent : shape) // C1
     if (extent < 1)
       return emitError() << "fragment needs positive extents, got " << extent;
-  if (layout && (shape.empty() || shape.size() > 2)) // C2
-    return emitError() << "layout needs a fragment of rank 1 or 2, got rank " << shape.size();
+  if (!layout)
+    return success();
+  if (shape.empty()) // C2
+    return emitError() << "fragment of rank 0 has a layout";
+  layout::Extents matrix = getMatrix(shape, layout), covered = layout.getCovered();
+  if (matrix[0] > covered[0] || matrix[1] > covered[1]) // C3
+    return emitError() << "layout " << layout << " covers " << covered[0] << "x" << covered[1]
+                       << ", the tile is " << matrix[0] << "x" << matrix[1];
   return success();
 }
 

@@ -281,20 +281,29 @@ def Sched_ScanOp : Sched_Op<"scan"> {
   let summary = "running combination along one axis";
   let description = [{
     As `tegula.scan`; source and destination may be one buffer. C1: `axis` is an
-    axis. C2: the buffers have one type and are not packed.
+    axis. C2: the tiles have one type and are not packed. C3: from a buffer into a
+    buffer, or from a fragment to a fragment.
 
     ```mlir
     sched.scan add %a to %b axis 0 reverse exclusive
       : !sched.buf<64xf32, local>, !sched.buf<64xf32, local>
+    %r = sched.scan add %f axis 0 : !sched.frag<64xf32> -> !sched.frag<64xf32>
     ```
   }];
-  let arguments = (ins Tegula_CombineAttr:$kind, Arg<Sched_BufType, "source", [MemRead]>:$source,
-                       Arg<Sched_BufType, "destination", [MemWrite]>:$dest, I64Attr:$axis,
-                       UnitAttr:$reverse, UnitAttr:$exclusive);
+  let arguments = (ins Tegula_CombineAttr:$kind,
+                       Arg<Sched_BufOrFrag, "source", [MemRead]>:$source,
+                       Arg<Optional<Sched_BufType>, "destination", [MemWrite]>:$dest,
+                       I64Attr:$axis, UnitAttr:$reverse, UnitAttr:$exclusive);
+  let results = (outs Optional<Sched_FragType>:$result);
   let assemblyFormat = [{
-    $kind $source `to` $dest `axis` $axis (`reverse` $reverse^)? (`exclusive` $exclusive^)?
-    attr-dict `:` type($source) `,` type($dest)
+    $kind $source (`to` $dest^)? `axis` $axis (`reverse` $reverse^)? (`exclusive` $exclusive^)?
+    attr-dict `:` type($source) (`,` type($dest)^)? (`->` type($result)^)?
   }];
+  let builders = [OpBuilder<(ins "::tegula::Combine":$kind, "::mlir::Value":$source,
+                                 "::mlir::Value":$dest, "int64_t":$axis, "bool":$reverse,
+                                 "bool":$exclusive), [{
+    build($_builder, $_state, ::mlir::Type(), kind, source, dest, axis, reverse, exclusive);
+  }]>];
   let hasVerifier = 1;
 }
 
@@ -302,15 +311,26 @@ def Sched_ArgMaxOp : Sched_Op<"argmax"> {
   let summary = "position of the maximum along one axis";
   let description = [{
     As `tegula.argmax`. C1: `axis` is an axis of the source. C2: the destination
-    has the source's shape without it and holds i32; neither is packed.
+    has the source's shape without it and holds i32; neither is packed. C3: from a
+    buffer into a buffer, or from a fragment to a fragment.
 
     ```mlir
     sched.argmax %a to %b axis 1 : !sched.buf<64x3xf32, local>, !sched.buf<64xi32, local>
+    %r = sched.argmax %f axis 1 : !sched.frag<64x3xf32> -> !sched.frag<64xi32>
     ```
   }];
-  let arguments = (ins Arg<Sched_BufType, "source", [MemRead]>:$source,
-                       Arg<Sched_BufType, "destination", [MemWrite]>:$dest, I64Attr:$axis);
-  let assemblyFormat = "$source `to` $dest `axis` $axis attr-dict `:` type($source) `,` type($dest)";
+  let arguments = (ins Arg<Sched_BufOrFrag, "source", [MemRead]>:$source,
+                       Arg<Optional<Sched_BufType>, "destination", [MemWrite]>:$dest,
+                       I64Attr:$axis);
+  let results = (outs Optional<Sched_FragType>:$result);
+  let assemblyFormat = [{
+    $source (`to` $dest^)? `axis` $axis attr-dict
+    `:` type($source) (`,` type($dest)^)? (`->` type($result)^)?
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$source, "::mlir::Value":$dest,
+                                 "int64_t":$axis), [{
+    build($_builder, $_state, ::mlir::Type(), source, dest, axis);
+  }]>];
   let hasVerifier = 1;
 }
 

@@ -102,8 +102,8 @@ def Sched_SliceOp : Sched_Op<"slice", [Pure]> {
     * C1: one offset per axis; a box of a buffer lies inside it.
     * C2: one rank, element type, space and swizzle, one stage; neither buffer is
       packed.
-    * C3: the box covers the last axis of a `local` buffer, so that whole rows
-      stay whole rows.
+    * C3: the box covers the last axis of a `local` buffer of rank 2 or more, so
+      that whole rows stay whole rows.
     * C4: a box of a view is `local`, and has the view's rank and element type.
 
     ```mlir

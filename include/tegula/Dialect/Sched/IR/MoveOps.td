@@ -74,17 +74,18 @@ def Sched_LoadOp : Sched_NamedOp<"load", [AttrSizedOperandSegments]> {
   let description = [{
     From a buffer: all of it; `trans` swaps the last two axes. From a view: as a
     copy, with offsets, limits, `pad` and `where`; where that does not hold every
-    element is `pad`. A load from a view is the first half of a copy through
-    registers. `ahead n`: expanded atom by atom into its consumer, n steps before
+    element is `pad`; with `by` row i is row `by[i]` of the view, as for copies. A
+    load from a view is the first half of a copy through registers. `ahead n`: expanded atom by atom into its consumer, n steps before
     it; it then holds n + 1 steps of registers, not the tile.
 
-    * C1: from a view: as many offsets as its rank, which is the fragment's;
-      `upto` is absent or has one limit per axis.
-    * C2: from a buffer: no offsets, limits, pad or `where`; the buffer's tile,
-      transposed or not, is the fragment's.
+    * C1: from a view: as many offsets as its rank, which is the fragment's; with
+      `by` one less. `upto` is absent or has one limit per offset.
+    * C2: from a buffer: no offsets, limits, `by`, pad or `where`; the buffer's
+      tile, transposed or not, is the fragment's.
     * C3: element types agree; `trans` needs rank 2.
     * C4: a part of a slot is read while the slot is waited for.
     * C5: `ahead` is not negative.
+    * C6: `by` holds one i32 per row.
 
     ```mlir
     %f = sched.load %b trans ahead 2
@@ -93,12 +94,13 @@ def Sched_LoadOp : Sched_NamedOp<"load", [AttrSizedOperandSegments]> {
     ```
   }];
   let arguments = (ins Arg<Sched_BufOrView, "source", [MemRead]>:$source, Variadic<Index>:$at,
+                       Arg<Optional<Sched_BufOrFrag>, "row indices", [MemRead]>:$by,
                        Variadic<Index>:$upto, Optional<Tegula_Elem>:$pad, UnitAttr:$trans,
                        OptionalAttr<I64Attr>:$ahead, Optional<I1>:$where,
                        OptionalAttr<StrAttr>:$label, OptionalAttr<StrAttr>:$ssa_name);
   let results = (outs Sched_FragType:$fragment);
   let assemblyFormat = [{
-    `` custom<SsaName>($ssa_name) $source (`[` $at^ `]`)? (`trans` $trans^)?
+    `` custom<SsaName>($ssa_name) $source (`[` $at^ `]`)? (`by` $by^ `:` type($by))? (`trans` $trans^)?
     (`upto` ` ` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))? (`ahead` $ahead^)?
     (`where` $where^)? (`label` $label^)? attr-dict `:` type($source) `->` type($fragment)
   }];
@@ -174,23 +176,24 @@ def Sched_GatherOp : Sched_Op<"gather", [AttrSizedOperandSegments]> {
 }
 
 def Sched_ScatterOp : Sched_Op<"scatter", [AttrSizedOperandSegments]> {
-  let summary = "a buffer's tile into a view, one axis by index";
+  let summary = "a tile into a view, one axis by index";
   let description = [{
     As `tegula.scatter`: what is out of bounds is dropped.
 
     * C1: `axis` is an axis of the view; one offset, and one limit or none, for
       each other axis.
-    * C2: the buffer has the view's rank and element type, and one element along
-      `axis` per index; `by` has rank 1 and holds i32; neither is packed.
+    * C2: the tile has the view's rank and element type, and one element along
+      `axis` per index; `by` has rank 1 and holds i32; neither is packed. Both are
+      buffers, or fragments.
 
     ```mlir
     sched.scatter %b to %v[%c0] by %j axis 0
       : !sched.buf<32x64xf32, local>, memref<?x64xf32>, !sched.buf<32xi32, local>
     ```
   }];
-  let arguments = (ins Arg<Sched_BufType, "source", [MemRead]>:$source,
+  let arguments = (ins Arg<Sched_BufOrFrag, "source", [MemRead]>:$source,
                        Arg<Tegula_View, "destination", [MemWrite]>:$view, Variadic<Index>:$at,
-                       Arg<Sched_BufType, "indices", [MemRead]>:$by, I64Attr:$axis,
+                       Arg<Sched_BufOrFrag, "indices", [MemRead]>:$by, I64Attr:$axis,
                        Variadic<Index>:$upto, OptionalAttr<StrAttr>:$label);
   let assemblyFormat = [{
     $source `to` $view `[` $at `]` `by` $by `axis` $axis (`upto` ` ` `[` $upto^ `]`)?
@@ -200,14 +203,14 @@ def Sched_ScatterOp : Sched_Op<"scatter", [AttrSizedOperandSegments]> {
 }
 
 def Sched_ReduceStoreOp : Sched_Op<"reduce_store", [AttrSizedOperandSegments]> {
-  let summary = "combines a buffer's tile with what a view holds";
+  let summary = "combines a tile with what a view holds";
   let description = [{
     As `tegula.reduce_store`; elements out of bounds are dropped. Where it is not
     `atomic`, the grid runs its instances in order.
 
-    * C1: as many offsets as the view's rank, which is the buffer's; `upto` is
+    * C1: as many offsets as the view's rank, which is the tile's; `upto` is
       absent or has one limit per axis; element types agree.
-    * C2: the buffer is not packed and holds f64, f32, i64 or i32.
+    * C2: the tile is not packed and holds f64, f32, i64 or i32.
     * C3: without `atomic`, the order of the grid is `sequential`.
 
     ```mlir
@@ -215,7 +218,7 @@ def Sched_ReduceStoreOp : Sched_Op<"reduce_store", [AttrSizedOperandSegments]> {
       : !sched.buf<128x64xi32, local>, memref<?x64xi32>
     ```
   }];
-  let arguments = (ins Tegula_CombineAttr:$kind, Arg<Sched_BufType, "source", [MemRead]>:$source,
+  let arguments = (ins Tegula_CombineAttr:$kind, Arg<Sched_BufOrFrag, "source", [MemRead]>:$source,
                        Arg<Tegula_View, "destination", [MemRead, MemWrite]>:$view,
                        Variadic<Index>:$at, Variadic<Index>:$upto, UnitAttr:$atomic,
                        OptionalAttr<StrAttr>:$label);
@@ -256,15 +259,62 @@ def Sched_MoveOp : Sched_Op<"move"> {
 def Sched_ReshapeOp : Sched_Op<"reshape"> {
   let summary = "the same elements in row-major order, under another shape";
   let description = [{
-    C1: as many elements on both sides, of one type; neither is packed.
+    C1: as many elements on both sides, of one type; neither is packed. C2: from a
+    buffer into a buffer, or from a fragment to a fragment.
 
     ```mlir
     sched.reshape %a to %b : !sched.buf<4x16xf32, local>, !sched.buf<64xf32, local>
+    %r = sched.reshape %f : !sched.frag<4x16xf32> -> !sched.frag<64xf32>
     ```
   }];
-  let arguments = (ins Arg<Sched_BufType, "source", [MemRead]>:$source,
-                       Arg<Sched_BufType, "destination", [MemWrite]>:$dest);
-  let assemblyFormat = "$source `to` $dest attr-dict `:` type($source) `,` type($dest)";
+  let arguments = (ins Arg<Sched_BufOrFrag, "source", [MemRead]>:$source,
+                       Arg<Optional<Sched_BufType>, "destination", [MemWrite]>:$dest);
+  let results = (outs Optional<Sched_FragType>:$result);
+  let assemblyFormat = [{
+    $source (`to` $dest^)? attr-dict `:` type($source) (`,` type($dest)^)? (`->` type($result)^)?
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$source, "::mlir::Value":$dest), [{
+    build($_builder, $_state, ::mlir::Type(), source, dest);
+  }]>];
+  let hasVerifier = 1;
+}
+
+def Sched_CutOp : Sched_Op<"cut", [Pure]> {
+  let summary = "a box of a fragment, axes permuted";
+  let description = [{
+    `result[i] = source[at + j]` with `j[perm[a]] = i[a]`: slices and transposes.
+    What it costs depends on the layouts of both.
+
+    * C1: offsets and perm have the fragments' rank, which is one; perm is a
+      permutation.
+    * C2: the box lies inside the source. C3: element types agree.
+
+    ```mlir
+    %r = sched.cut %f at [0, 8] perm [1, 0] : !sched.frag<4x16xf32> -> !sched.frag<8x4xf32>
+    ```
+  }];
+  let arguments = (ins Sched_FragType:$source, DenseI64ArrayAttr:$at, DenseI64ArrayAttr:$perm);
+  let results = (outs Sched_FragType:$result);
+  let assemblyFormat = [{
+    $source `at` $at `perm` $perm attr-dict `:` type($source) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Sched_ConcatOp : Sched_Op<"concat", [Pure]> {
+  let summary = "fragments one behind the other along an axis";
+  let description = [{
+    C1: `axis` is an axis of the result. C2: the parts have the result's rank,
+    element type and other extents, and their extents along the axis add up.
+
+    ```mlir
+    %r = sched.concat %f, %g axis 1
+      : !sched.frag<4x16xf32>, !sched.frag<4x8xf32> -> !sched.frag<4x24xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<Sched_FragType>:$parts, I64Attr:$axis);
+  let results = (outs Sched_FragType:$result);
+  let assemblyFormat = "$parts `axis` $axis attr-dict `:` type($parts) `->` type($result)";
   let hasVerifier = 1;
 }
 

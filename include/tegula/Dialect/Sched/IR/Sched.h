@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Support/Layout/Layout.h"
 
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 
@@ -18,6 +19,12 @@
 #include "tegula/Dialect/Sched/IR/SchedEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "tegula/Dialect/Sched/IR/SchedAttrs.h.inc"
+
+namespace tegula::sched {
+/// The matrix that the layout of a fragment of that shape speaks of.
+layout::Extents getMatrix(llvm::ArrayRef<int64_t> shape, LayoutAttr layout);
+} // namespace tegula::sched
+
 #define GET_TYPEDEF_CLASSES
 #include "tegula/Dialect/Sched/IR/SchedTypes.h.inc"
 

@@ -55,22 +55,34 @@ class Sched_Type<string name, string typeMnemonic> : TypeDef<Sched_Dialect, name
 def Sched_LayoutAttr : Sched_Attr<"Layout", "layout"> {
   let summary = "which lane, register and warp holds which element of a fragment";
   let description = [{
-    Atom x repetition x warps. The atom is a row of the table of atoms: a linear
-    map over bits from (lane, register, warp) to (row, column). `[2, 16]` repeats
-    whole atoms along both axes, in registers; `warps [4, 1]` deals blocks of that
-    out over the warps of a role, row-major, and what is missing replicates.
+    Atom x repetition x warps (`tegula::layout`, Layout.h). The atom is a row of the
+    table of atoms, a linear map over bits from (lane, register, warp) to (row,
+    column); `"mfma32.D^T"` is a transposed one. `[2, 16]` repeats whole atoms along
+    both axes, in registers; `warps [4, 1]` deals blocks of that out over the warps
+    of a role, row-major, or `by [x, y]` strides; what is missing replicates.
 
-    * C1: repetitions and warps are at least 1.
+    * C1: repetitions, warps and strides are at least 1, and not absurd.
     * C2: the atom is a name of the table.
 
     ```mlir
     #sched.layout<m16n8k16.D [2, 16] warps [4, 1]>
     ```
   }];
-  let parameters = (ins "::mlir::StringAttr":$atom, "int64_t":$rowRepetition,
-                        "int64_t":$colRepetition, "int64_t":$rowWarps, "int64_t":$colWarps);
+  let parameters = (ins "::mlir::StringAttr":$atom, ArrayRefParameter<"int64_t">:$repetition,
+                        ArrayRefParameter<"int64_t">:$warps,
+                        ArrayRefParameter<"int64_t">:$strides);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
+  let builders = [AttrBuilder<(ins "const ::tegula::layout::Layout &":$layout), [{
+    return $_get($_ctxt, ::mlir::StringAttr::get($_ctxt, layout.getAtom().name),
+                 layout.getRepetition(), layout.getWarpCounts(), layout.getWarpStrides());
+  }]>];
+  let extraClassDeclaration = [{
+    /// The layout of a tile of these extents; fails where it does not cover them.
+    ::llvm::Expected<::tegula::layout::Layout> getLayout(::tegula::layout::Extents tile) const;
+    /// What atom x repetition x warps covers.
+    ::tegula::layout::Extents getCovered() const;
+  }];
 }
 
 def Sched_BufType : Sched_Type<"Buf", "buf"> {
@@ -163,6 +175,11 @@ class Sched_TileType<string name, string typeMnemonic> : Sched_Type<name, typeMn
     ::mlir::RankedTensorType getTile() const {
       return ::mlir::RankedTensorType::get(getShape(), getElem());
     }
+    /// The matrix that the layout speaks of: all axes but the last are its rows. A tile
+    /// of rank 1 is a column or a row, as the layout has one unit axis or the other.
+    ::tegula::layout::Extents getMatrix() const {
+      return ::tegula::sched::getMatrix(getShape(), getLayout());
+    }
   }];
 }
 
@@ -175,9 +192,12 @@ def Sched_FragType : Sched_TileType<"Frag", "frag"> {
     layout covers more, products read zeros there, elementwise work is masked and
     stores drop.
 
-    C1: extents are at least 1. C2: a layout needs a tile of rank 1 or 2, and
-    covers it. A tile of rank 1 is the other axis of a layout with one unit axis:
-    the statistics of rows or columns.
+    The layout is that of a matrix: all axes but the last are its rows. A tile of
+    rank 1, such as the statistics of rows or columns, is a column of a layout that
+    is one column wide (`row16`), else a row.
+
+    C1: extents are at least 1. C2: a layout needs a tile of rank 1 or more. C3: it
+    covers the tile.
   }];
 }
 

@@ -1,0 +1,68 @@
+// RUN: tegula-opt %s -verify-diagnostics -split-input-file
+
+// C1
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{axis 2 is no axis of rank 2}}
+      %g = sched.concat %f, %f axis 2 : !sched.frag<16x8xf32>, !sched.frag<16x8xf32> -> !sched.frag<16x16xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C2: shapes
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{cannot put '!sched.frag<16x8xf32>' into '!sched.frag<8x16xf32>'}}
+      %g = sched.concat %f, %f axis 1 : !sched.frag<16x8xf32>, !sched.frag<16x8xf32> -> !sched.frag<8x16xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C2: sum
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    sched.role @all warps 4 {
+      %f = sched.splat %s : f32 -> !sched.frag<16x8xf32>
+      // expected-error @below {{of extents that add up to 16 does not give '!sched.frag<16x20xf32>'}}
+      %g = sched.concat %f, %f axis 1 : !sched.frag<16x8xf32>, !sched.frag<16x8xf32> -> !sched.frag<16x20xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}

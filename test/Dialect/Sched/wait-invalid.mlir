@@ -1,0 +1,69 @@
+// RUN: tegula-opt %s -verify-diagnostics -split-input-file
+
+// C1
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    %b = sched.alloc : !ring
+    %ch = sched.channel %b kind fifo : !ring
+    // expected-error @below {{stands outside roles: nobody would run it}}
+    %w = sched.wait %ch : !ch
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C2: kind
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<tx, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    %b = sched.alloc : !ring
+    %ch = sched.channel %b kind tx : !ring
+    sched.role @all warps 4 {
+      // expected-error @below {{'inflight' on channel '%ch' of kind tx: only fifo channels count}}
+      %w = sched.wait %ch inflight 1 : !ch
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// C2: sign
+!ring = !sched.buf<2 x 16x8xf32, shared>
+!tile = !sched.buf<16x8xf32, shared>
+!ch = !sched.chan<fifo, !ring>
+!acquired = !sched.slot<acquired, !ch>
+!waited = !sched.slot<waited, !ch>
+sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    %on = arith.cmpi slt, %c0, %n : index
+    %b = sched.alloc : !ring
+    %ch = sched.channel %b kind fifo : !ring
+    sched.role @all warps 4 {
+      // expected-error @below {{'inflight' is not negative, got -1}}
+      %w = sched.wait %ch inflight -1 : !ch
+    }
+    tegula.yield
+  }
+  tegula.return
+}
