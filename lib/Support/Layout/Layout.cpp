@@ -8,6 +8,7 @@
 
 #include "tegula/Support/Layout/Layout.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -272,4 +273,24 @@ std::optional<std::string> tegula::layout::checkProduct(const Layout &a, const L
   if (a.getTile()[1] != b.getTile()[0])
     return llvm::formatv("product contracts {0} with {1}", a.getTile()[1], b.getTile()[0]).str();
   return std::nullopt;
+}
+
+AxisPlan tegula::layout::planAxis(const Layout &layout, unsigned axis) {
+  AxisPlan plan{layout.dropAxis(axis), {}, {}, layout.getWarpCounts()[axis] > 1};
+  // Registers of the results are told apart by the axis that stays.
+  auto kept = [&](Element e) { return axis == 0 ? e.col : e.row; };
+  llvm::SmallDenseMap<int64_t, unsigned, 16> numbers;
+  for (unsigned reg = 0, e = plan.results.getRegisters(); reg < e; ++reg)
+    numbers.try_emplace(kept(plan.results.getElement(0, 0, reg)), reg);
+  for (unsigned reg = 0, e = layout.getRegisters(); reg < e; ++reg)
+    plan.resultOf.push_back(numbers.lookup(kept(layout.getElement(0, 0, reg))));
+
+  const LinearMap &map = layout.getAtom().map;
+  StringRef dim = axis == 0 ? rowDim : colDim;
+  for (unsigned bit = 0, e = map.getInBits(laneDim); bit < e; ++bit)
+    if (map.getBasis(laneDim, bit, dim))
+      plan.laneMasks.push_back(1u << bit);
+  for (unsigned bit = 0, e = map.getInBits(warpDim); bit < e; ++bit)
+    plan.crossesWarps |= map.getBasis(warpDim, bit, dim) != 0;
+  return plan;
 }

@@ -179,17 +179,16 @@ private:
   bool consider(const SmallVector<unsigned, 6> &images);
 
   /// Bits of the row in order, from some bit on: what engines do, and what rows of an
-  /// odd multiple of a power of two want.
+  /// odd multiple of a power of two want. Then all bits, folded.
   void tryShifts() {
-    for (unsigned shift = 0; shift < rowBits && !isFree(); ++shift) {
-      SmallVector<unsigned, 6> images(rowBits, 0), folded(rowBits, 0);
-      for (unsigned bit = shift; bit < rowBits; ++bit) {
-        images[bit] = bit - shift < keyBits ? 1u << (bit - shift) : 0;
-        folded[bit] = 1u << (bit - shift) % keyBits;
+    for (bool isFolded : {false, true})
+      for (unsigned shift = 0; shift < rowBits && !isFree(); ++shift) {
+        SmallVector<unsigned, 6> images(rowBits, 0);
+        for (unsigned bit = shift; bit < rowBits; ++bit)
+          if (isFolded || bit - shift < keyBits)
+            images[bit] = 1u << (bit - shift) % keyBits;
+        consider(images);
       }
-      consider(images);
-      consider(folded);
-    }
   }
 
   /// The best image of one row bit after the other, until nothing improves.
@@ -289,6 +288,8 @@ KeySearch::KeySearch(const BankTable &table, const Storage &storage, ArrayRef<Ti
 bool KeySearch::consider(const SmallVector<unsigned, 6> &images) {
   Storage candidate = storage;
   candidate.key.images = images;
+  while (!candidate.key.images.empty() && candidate.key.images.back() == 0)
+    candidate.key.images.pop_back();
   BankCycles cost;
   for (const auto &[access, times] : accesses) {
     BankCycles one = countCycles(table, candidate, access);

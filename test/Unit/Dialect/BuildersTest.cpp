@@ -48,7 +48,7 @@ TEST_F(BuildersTest, ScheduleRowsNameSomething) {
     return success();
   });
   auto emit = [&] { return emitError(UnknownLoc::get(&context)); };
-  EXPECT_TRUE(failed(ScheduleRowAttr::verify(emit, "all", 0, {}, std::nullopt, 0)));
+  EXPECT_TRUE(failed(ScheduleRowAttr::verify(emit, "all", 0, {}, {}, {}, StringAttr())));
   EXPECT_EQ(message, "a schedule row names at least one label");
 }
 

@@ -188,6 +188,21 @@ private:
 /// of `X.B^T` and `X.A^T`: the unit computes the transposed tile from exchanged operands.
 std::optional<std::string> checkProduct(const Layout &a, const Layout &b, const Layout &d);
 
+/// What a reduction along an axis, and the broadcast of its results, do with registers.
+struct AxisPlan {
+  /// `layout.dropAxis(axis)`: where the results are.
+  Layout results;
+  /// For each register of the tile, the register of `results` for its row (column).
+  llvm::SmallVector<unsigned> resultOf;
+  /// Lanes at these distances, by xor, hold the rest of the row: after a lane has reduced
+  /// its registers, one exchange for each.
+  llvm::SmallVector<unsigned> laneMasks;
+  /// Other warps hold parts of it as well.
+  bool crossesWarps = false;
+};
+
+AxisPlan planAxis(const Layout &layout, unsigned axis);
+
 } // namespace tegula::layout
 
 #endif // TEGULA_SUPPORT_LAYOUT_LAYOUT_H

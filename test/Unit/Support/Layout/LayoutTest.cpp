@@ -189,6 +189,46 @@ TEST(LayoutTest, DroppedAndTransposedHoldWhatTheyShould) {
   }
 }
 
+TEST(LayoutTest, ReductionsAlongAnAxis) {
+  Random random;
+  SCOPED_TRACE(random.str());
+  for (unsigned round = 0; round < 40; ++round) {
+    Layout layout = randomLayout(random, random.below(2) ? 32 : 64);
+    unsigned axis = random.below(2);
+    SCOPED_TRACE(layout.str() + " along " + std::to_string(axis));
+    AxisPlan plan = planAxis(layout, axis);
+    auto kept = [&](Element e) { return axis == 0 ? e.col : e.row; };
+    auto other = [&](Element e) { return axis == 0 ? e.row : e.col; };
+    bool isWhole = true;
+    for (int64_t w = 0; w < layout.getWarps(); ++w) {
+      // Sets of indices stand for sums: a lane's own, then joined by xor of lanes.
+      std::vector<std::vector<std::multiset<int64_t>>> sums(
+          layout.getLanes(), std::vector<std::multiset<int64_t>>(plan.results.getRegisters()));
+      for (unsigned l = 0; l < layout.getLanes(); ++l)
+        for (unsigned r = 0; r < layout.getRegisters(); ++r) {
+          unsigned result = plan.resultOf[r];
+          ASSERT_EQ(kept(layout.getElement(w, l, r)), kept(plan.results.getElement(w, l, result)));
+          sums[l][result].insert(other(layout.getElement(w, l, r)));
+        }
+      for (unsigned mask : plan.laneMasks) {
+        auto before = sums;
+        for (unsigned l = 0; l < layout.getLanes(); ++l)
+          for (unsigned r = 0; r < plan.results.getRegisters(); ++r)
+            sums[l][r].insert(before[l ^ mask][r].begin(), before[l ^ mask][r].end());
+      }
+      for (auto &lane : sums)
+        for (std::multiset<int64_t> &sum : lane) {
+          EXPECT_EQ(sum.size(), std::set<int64_t>(sum.begin(), sum.end()).size()) << "added twice";
+          isWhole &= int64_t(sum.size()) == layout.getCovered()[axis];
+        }
+    }
+    EXPECT_NE(isWhole, plan.crossesWarps);
+  }
+  EXPECT_EQ(planAxis(parse("m16n8k16.D [2, 8]"), 1).laneMasks, (SmallVector<unsigned>{1, 2}));
+  EXPECT_EQ(planAxis(parse("mfma32.D [2, 1]"), 0).laneMasks, (SmallVector<unsigned>{32}));
+  EXPECT_TRUE(planAxis(parse("fmarow32.D [1, 16]"), 1).laneMasks.empty());
+}
+
 TEST(LayoutTest, ClassesOfTheScheduledLevelsConversions) {
   auto classOf = [](StringRef from, StringRef to, int64_t warps) {
     return stringifyConversionClass(classifyConversion(parse(from), parse(to), warps)).str();
