@@ -33,7 +33,8 @@ struct BufferAccess {
 };
 
 /// A value that must be the same in all lanes.
-template <typename T> static SIM_INLINE T uniform(Warp &w, const Inst *pc, Slot s, const char *what) {
+template <typename T>
+static SIM_INLINE T uniform(Warp &w, const Inst *pc, Slot s, const char *what) {
   Vec<T, W> all = get<T, W>(w, s);
   T first = all[firstLane(w.mask)];
   if (w.mask & ~w.defined[s])

@@ -136,8 +136,6 @@ static void Mfma(Warp &w, const Inst *pc) {
   SIM_NEXT(pc + 1);
 }
 
-void addMfmaHandlers(HandlerTable &table) {
-  table[static_cast<unsigned>(Op::Mfma)] = &Mfma;
-}
+void addMfmaHandlers(HandlerTable &table) { table[static_cast<unsigned>(Op::Mfma)] = &Mfma; }
 
 } // namespace tegula::sim::SIM_HOST

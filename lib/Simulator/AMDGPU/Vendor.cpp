@@ -146,17 +146,15 @@ static bool moveWords(Decoder &d, const IntrinsicInst &call, const Value *value,
 
 static bool readLane(Decoder &d, const IntrinsicInst &call, const Row &row) {
   Reg lane = row.variant ? d.one(call.getArgOperand(1)) : noReg;
-  return moveWords(d, call, call.getArgOperand(0), [&](Reg word, unsigned) {
-    return d.compute(Kind::Word, row.op, word, lane);
-  });
+  return moveWords(d, call, call.getArgOperand(0),
+                   [&](Reg word, unsigned) { return d.compute(Kind::Word, row.op, word, lane); });
 }
 
 static bool ballot(Decoder &d, const IntrinsicInst &call, const Row &row) {
   if (d.program.width == 64 && !call.getType()->isIntegerTy(64))
     return d.unsupported(call, "a ballot of fewer bits than a wave has lanes");
   Reg predicate = d.one(call.getArgOperand(0));
-  d.emit(row.op, d.define(call)[0].reg, predicate, noReg, noReg,
-         call.getType()->isIntegerTy(64));
+  d.emit(row.op, d.define(call)[0].reg, predicate, noReg, noReg, call.getType()->isIntegerTy(64));
   return true;
 }
 
@@ -197,9 +195,8 @@ static bool dpp(Decoder &d, const IntrinsicInst &call, const Row &row) {
 
 static bool permute(Decoder &d, const IntrinsicInst &call, const Row &row) {
   Reg lane = d.one(call.getArgOperand(0));
-  return moveWords(d, call, call.getArgOperand(1), [&](Reg word, unsigned) {
-    return d.compute(Kind::Word, row.op, lane, word);
-  });
+  return moveWords(d, call, call.getArgOperand(1),
+                   [&](Reg word, unsigned) { return d.compute(Kind::Word, row.op, lane, word); });
 }
 
 static bool swizzle(Decoder &d, const IntrinsicInst &call, const Row &row) {

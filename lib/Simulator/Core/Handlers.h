@@ -23,6 +23,9 @@ using HandlerTable = std::array<Handler, numOps>;
   template <int W> void addFloatHandlers(HandlerTable &table);                                     \
   template <int W> void addMemoryHandlers(HandlerTable &table);                                    \
   template <int W> void addControlHandlers(HandlerTable &table);                                   \
+  void addBufferHandlers(HandlerTable &table);                                                     \
+  void addMfmaHandlers(HandlerTable &table);                                                       \
+  void addWaveHandlers(HandlerTable &table);                                                       \
   void addNVVMHandlers(HandlerTable &table);                                                       \
   void addNVVMMatrixHandlers(HandlerTable &table);                                                 \
   }

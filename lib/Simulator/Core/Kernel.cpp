@@ -39,8 +39,23 @@ static void inlineCalls(Function &kernel) {
   }
 }
 
-/// "maxntid" and "reqntid" of NVIDIA's kernels: the product of up to three numbers.
+/// Whether a kernel of AMD's machines is for waves of 32 lanes.
+static bool isNarrowWave(const Function &function) {
+  StringRef features = function.getFnAttribute("target-features").getValueAsString();
+  StringRef chip = function.getFnAttribute("target-cpu").getValueAsString();
+  // From the tenth generation on, 32 unless something else is asked for.
+  bool isRDNA = chip.starts_with("gfx1");
+  return features.contains("+wavefrontsize32") ||
+         (isRDNA && !features.contains("+wavefrontsize64"));
+}
+
+/// "maxntid" and "reqntid" of NVIDIA's kernels: the product of up to three numbers. Of
+/// AMD's the upper end of a range.
 static uint64_t maxThreads(const Function &function) {
+  uint64_t most = 0;
+  StringRef range = function.getFnAttribute("amdgpu-flat-work-group-size").getValueAsString();
+  if (!range.empty() && !range.split(',').second.trim().getAsInteger(10, most))
+    return most;
   for (StringRef name : {"nvvm.maxntid", "nvvm.reqntid"}) {
     Attribute attribute = function.getFnAttribute(name);
     if (!attribute.isStringAttribute())
@@ -73,6 +88,11 @@ std::unique_ptr<Kernel> Kernel::decode(Module &module, StringRef name,
   if (triple.isNVPTX()) {
     program->vendor = &nvvmVendor;
     program->width = 32;
+  } else if (triple.isAMDGCN()) {
+    if (isNarrowWave(*function))
+      return fail("waves of 32 lanes are not simulated");
+    program->vendor = &amdgpuVendor;
+    program->width = 64;
   } else {
     return fail("the target '" + triple.str() + "' is not simulated");
   }

@@ -75,6 +75,11 @@ bool Decoder::flatten(Type *type, SmallVectorImpl<Type *> &types) const {
     types.append(v->getNumElements(), v->getElementType());
     return true;
   }
+  // AMD's descriptors of buffers: an address, and a number of bytes.
+  if (type->isPointerTy() && type->getPointerAddressSpace() == 8) {
+    types.append(2, Type::getInt64Ty(type->getContext()));
+    return true;
+  }
   if (!kindOf(type))
     return false;
   types.push_back(type);

@@ -87,6 +87,7 @@ struct Vendor {
   bool (*assembly)(Decoder &decoder, const llvm::CallInst &call);
 };
 
+extern const Vendor amdgpuVendor;
 extern const Vendor nvvmVendor;
 
 class Decoder {

@@ -201,6 +201,9 @@ static HandlerTable handlersFor(unsigned width, bool isNarrow) {
     Host::addFloatHandlers<64>(table);                                                             \
     Host::addMemoryHandlers<64>(table);                                                            \
     Host::addControlHandlers<64>(table);                                                           \
+    Host::addBufferHandlers(table);                                                                \
+    Host::addMfmaHandlers(table);                                                                  \
+    Host::addWaveHandlers(table);                                                                  \
   }
   if (isNarrow || !hasWideHost()) {
     SIM_TABLE(narrow)
