@@ -439,7 +439,7 @@ def _() -> str:
 
 @point("python.errors", "every kind of user mistake, by class and text, with the author's line", cheap=False)
 def _() -> str:
-    return pytest("test/python/test_errors.py")
+    return pytest("test/python/test_errors.py", "test/python/test_errors_values.py")
 
 
 @point("python.grad", "tg.grad", cheap=False)

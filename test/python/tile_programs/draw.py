@@ -2,7 +2,7 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # pyright: basic
-"""Draws a program from a seed: its grid, streams and branches, and what leaves it. `steps` draws the rest.
+"""Draws a program from a seed: its grid, streams and branches, and what leaves it. The rest is drawn in `steps`.
 
 A value of a float kind has a bound on its magnitude, and ops scale where it would grow: rounding errors
 of two correct evaluations then stay near the rounding of one. What is not continuous (comparisons, floor,
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tile_programs import steps
+from tile_programs import memory, states, steps
 from tile_programs.form import Argument, Block, Branch, Carried, Let, Loop, Program, Sort, Statement, trimmed
 
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 24, 33, 40, 64)
@@ -117,7 +117,7 @@ class Drawer:
         """The whole program."""
         self.make_grid()
         for _ in range(self.integer(2, 3)):
-            steps.load(self)
+            memory.load(self)
         for _ in range(self.integer(3, 7)):
             self.statement()
         self.results()
@@ -170,8 +170,8 @@ class Drawer:
     def stream(self) -> bool:
         """A stream with carried values; sometimes one that may run in any order."""
         order = self.one(["up", "up", "down", *["any"] * ("any" not in self.without)])
-        lo, low, _ = steps.number(self)
-        hi, _, high = steps.number(self)
+        lo, low, _ = memory.number(self)
+        hi, _, high = memory.number(self)
         block = self.size() if self.chance(0.75) else None
         sort = Sort("index", ()) if block is None else Sort("span", (block,))
         if block is None:
@@ -231,16 +231,16 @@ class Drawer:
         """Stores of the last values, of different sorts."""
         state = self.find(lambda s: s.kind == "state")
         if state is not None:
-            steps.finish(self, *state)
+            states.finish(self, *state)
         tiles = [(n, s) for n, s in self.scope if s.tile]
         chosen: list[tuple[str, Sort]] = []
         for n, s in reversed(tiles or [steps.any_tile(self)]):
             if len(chosen) < 3 and (len(chosen) < 1 or self.chance(0.5)) and all(s != t for _, t in chosen):
                 chosen.append((n, s))
         for n, s in chosen:
-            steps.store(self, n, s)
+            memory.store(self, n, s)
         if "reduce_store" not in self.without and self.chance(0.15):
-            steps.reduce_store(self)
+            memory.reduce_store(self)
 
 
 def scale(bound: float, wanted: float) -> float:

@@ -65,7 +65,7 @@ def _() -> str:
 )
 def _() -> str:
     compiled = pytest("test/python/test_language_compiled.py", "-k", "f64 or schnet or mixture or partial")
-    evaluated = pytest("test/python/test_numpy_language.py")
+    evaluated = pytest("test/python/test_numpy_language.py", "test/python/test_numpy_evaluation.py")
     return f"compiled: {compiled}; evaluated: {evaluated}"
 
 
@@ -85,7 +85,12 @@ def _() -> str:
 
 @point("core.text", "what the front end emits for them, and every mistake: class, text, line and caret")
 def _() -> str:
-    return pytest("test/python/test_core_text.py", "test/python/test_error_table.py", "test/python/test_errors.py")
+    return pytest(
+        "test/python/test_core_text.py",
+        "test/python/test_error_table.py",
+        "test/python/test_errors.py",
+        "test/python/test_errors_values.py",
+    )
 
 
 @point("core.schedule", "hand-written schedules: attached, obeyed, and refused with the schedule's line")
