@@ -10,8 +10,9 @@
 // (two for pairs) for the interval from its first to its last live position. Slots of
 // constants are shared by nobody and written once.
 //
-// That lanes run apart needs no thought here: each lane has its own column of the
-// register file and runs the instructions of an ordinary thread.
+// That lanes run apart needs little thought here: each lane has its own column of the
+// register file and runs the instructions of an ordinary thread. A slot must only keep
+// to one kind of value, since a column is not in the same place for all kinds.
 //
 //===----------------------------------------------------------------------===//
 
@@ -152,8 +153,10 @@ bool SlotAllocator::run() {
   llvm::sort(order, [&](Reg a, Reg b) {
     return std::make_pair(first[a], a) < std::make_pair(first[b], b);
   });
-  // Free slots by size, and the intervals that end soonest on top of a heap.
-  std::vector<Slot> freeSingle, freePair;
+  // Free slots by kind, and the intervals that end soonest on top of a heap. A slot stays
+  // with one kind: the kinds lay a lane's bits out differently, and lanes that run apart
+  // must not meet in it.
+  std::array<std::vector<Slot>, 3> freeSlots;
   using Ending = std::pair<size_t, Reg>;
   std::vector<Ending> active;
   auto later = [](const Ending &a, const Ending &b) { return a > b; };
@@ -162,10 +165,10 @@ bool SlotAllocator::run() {
       Reg ended = active.front().second;
       std::pop_heap(active.begin(), active.end(), later);
       active.pop_back();
-      (decoder.kinds[ended] == Kind::Pair ? freePair : freeSingle).push_back(slots[ended]);
+      freeSlots[static_cast<size_t>(decoder.kinds[ended])].push_back(slots[ended]);
     }
     bool pair = decoder.kinds[reg] == Kind::Pair;
-    std::vector<Slot> &free = pair ? freePair : freeSingle;
+    std::vector<Slot> &free = freeSlots[static_cast<size_t>(decoder.kinds[reg])];
     if (!free.empty()) {
       slots[reg] = free.back();
       free.pop_back();

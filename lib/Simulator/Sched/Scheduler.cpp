@@ -180,10 +180,10 @@ void Machine::startWarp(Block &block, Warp &warp) {
 void Machine::finishWarp(Warp &warp) {
   warp.state = WarpState::Finished;
   ++warp.block->finished;
-  if (any_of(warp.copies, [](const AsyncCopy &copy) { return !copy.landed; })) {
-    const AsyncCopy &copy = *find_if(warp.copies, [](const AsyncCopy &c) { return !c.landed; });
+  // Landed or not: it is a wait that tells the kernel so.
+  if (!warp.copies.empty()) {
     Inst at;
-    at.source = copy.source;
+    at.source = warp.copies.front().source;
     report(ReportKind::AsyncAtExit, &warp, &at, 0,
            "the warp leaves the kernel while its asynchronous copies are under way; nothing has "
            "waited for them");
