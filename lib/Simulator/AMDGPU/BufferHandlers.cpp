@@ -57,13 +57,16 @@ static SIM_INLINE void readAccess(Warp &w, const Inst *pc, Slot base, Slot recor
   Vec<U64, W> own = __builtin_convertvector((get<U32, W>(w, lane)), Vec<U64, W>);
   *reinterpret_cast<Vec<U64, W> *>(access.offsets) = own;
   *reinterpret_cast<Vec<U64, W> *>(access.addresses) = own + (address + shift);
-  // What both readings of the rule agree on is taken.
+  // Where the readings differ, the access goes on as one out of range.
   U64 bytes = access.records;
   U64 inside = toMask<W>(own < bytes), insideBoth = toMask<W>(own + shift < bytes);
-  if (U64 differ = access.lanes & (inside ^ insideBoth))
+  if (U64 differ = access.lanes & (inside ^ insideBoth)) {
     reportMisuse(w, pc, differ,
                  "the offset of all lanes decides whether the access is out of range, which "
                  "chips do not agree on");
+    own = toBools<W>(differ) ? Vec<U64, W>(bytes) : own;
+    *reinterpret_cast<Vec<U64, W> *>(access.offsets) = own;
+  }
 }
 
 /// Calls `body(region, offsets, lanes)` for the lanes of each region.
@@ -196,7 +199,8 @@ static void CopyToShared(Warp &w, const Inst *pc) {
     address += pc->imm;
   for (U64 &offset : access.offsets)
     offset += pc->imm;
-  U32 destination = uniform<U32>(w, pc, pc->a, "the destination of a copy");
+  U64 destination = pc->shortAddress ? uniform<U32>(w, pc, pc->a, "the destination of a copy")
+                                     : uniform<U64>(w, pc, pc->a, "the destination of a copy");
   alignas(64) U64 to[W];
   for (unsigned i = 0; i < W; ++i)
     to[i] = destination + pc->imm + U64(i) * bytes;

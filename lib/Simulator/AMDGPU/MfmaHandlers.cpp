@@ -28,43 +28,50 @@ constexpr int W = 64;
 using U32 = uint32_t;
 using U64 = uint64_t;
 
-/// A and the transpose of B, and whether each row's elements are all defined.
+/// A (or B) by k: rows of `edge` floats, as they stand beside one another in a register;
+/// and which rows of A (columns of B) are all defined.
 struct Operand {
   alignas(64) float at[32][32];
-  bool good[32];
+  uint64_t good;
 };
 
-template <MfmaElement E> static SIM_INLINE float element(U32 word, unsigned half) {
-  if constexpr (E == MfmaElement::F32) {
-    return __builtin_bit_cast(float, word);
-  } else {
-    uint16_t bits = static_cast<uint16_t>(word >> (16 * half));
-    if constexpr (E == MfmaElement::BF16)
-      return __builtin_bit_cast(float, U32(bits) << 16);
-    else
-      return static_cast<float>(__builtin_bit_cast(_Float16, bits));
+/// One element of each lane as a float: `half` of the word.
+template <MfmaElement E> static SIM_INLINE Vec<float, W> widen(Vec<U32, W> words, unsigned half) {
+  if constexpr (E == MfmaElement::F32)
+    return __builtin_bit_cast(Vec<float, W>, words);
+  else if constexpr (E == MfmaElement::BF16)
+    return __builtin_bit_cast(Vec<float, W>, half ? words & 0xFFFF0000u : words << 16);
+  else {
+    auto bits = __builtin_convertvector(half ? words >> 16 : words, Vec<uint16_t, W>);
+    return __builtin_convertvector(__builtin_bit_cast(Vec<_Float16, W>, bits), Vec<float, W>);
   }
 }
 
-template <MfmaElement E>
+template <MfmaElement E, unsigned Edge>
 static SIM_INLINE void readOperand(Warp &w, const Slot *in, const MfmaShape &shape, Operand &o) {
   constexpr unsigned perWord = E == MfmaElement::F32 ? 1 : 2;
-  for (bool &row : o.good)
-    row = true;
+  U64 bad = 0;
   for (unsigned r = 0; r < shape.a; ++r) {
-    U32 words[W];
-    std::memcpy(words, slot<W>(w, in[r]), sizeof(words));
-    for (unsigned l = 0; l < W; ++l)
-      for (unsigned i = 0; i < perWord; ++i)
-        o.at[l % shape.edge][shape.own * (l / shape.edge) + perWord * r + i] =
-            element<E>(words[l], i);
-    for (U64 bad = ~w.defined[in[r]]; bad; bad &= bad - 1)
-      o.good[firstLane(bad) % shape.edge] = false;
+    Vec<U32, W> words = get<U32, W>(w, in[r]);
+    for (unsigned i = 0; i < perWord; ++i) {
+      alignas(64) float values[W];
+      Vec<float, W> wide = widen<E>(words, i);
+      std::memcpy(values, &wide, sizeof(values));
+      for (unsigned part = 0; part < W / Edge; ++part)
+        std::memcpy(o.at[shape.own * part + perWord * r + i], values + part * Edge,
+                    Edge * sizeof(float));
+    }
+    bad |= ~w.defined[in[r]];
   }
+  // What any part of the wave holds undefined of a row spoils it.
+  for (unsigned part = 1; part < W / Edge; ++part)
+    bad |= bad >> (part * Edge);
+  o.good = ~bad & ((U64(1) << Edge) - 1);
 }
 
-static SIM_INLINE unsigned resultRow(unsigned edge, unsigned lane, unsigned r) {
-  return edge == 32 ? 8 * (r / 4) + 4 * (lane / 32) + r % 4 : 4 * (lane / 16) + r;
+/// Row of the result that part `part` of the wave holds in register r.
+template <unsigned Edge> static SIM_INLINE unsigned resultRow(unsigned part, unsigned r) {
+  return Edge == 32 ? 8 * (r / 4) + 4 * part + r % 4 : 4 * part + r;
 }
 
 template <MfmaElement E, unsigned Edge>
@@ -73,39 +80,40 @@ static SIM_INLINE void multiply(Warp &w, const Inst *pc, const MfmaShape &shape)
   const Slot *in = pc->extra->in.data(), *out = pc->extra->out.data();
   const Slot *c = in + 2 * shape.a;
   Operand a, b;
-  readOperand<E>(w, in, shape, a);
-  readOperand<E>(w, in + shape.a, shape, b);
-  alignas(64) float sum[Edge][Edge], bk[32][Edge];
-  for (unsigned r = 0; r < shape.c; ++r) {
-    float values[W];
-    std::memcpy(values, slot<W>(w, c[r]), sizeof(values));
-    for (unsigned l = 0; l < W; ++l)
-      sum[resultRow(Edge, l, r)][l % Edge] = values[l];
-  }
-  for (unsigned k = 0; k < shape.k; ++k)
-    for (unsigned n = 0; n < Edge; ++n)
-      bk[k][n] = b.at[n][k];
-  for (unsigned m = 0; m < Edge; ++m) {
-    Row s;
-    std::memcpy(&s, sum[m], sizeof(s));
+  readOperand<E, Edge>(w, in, shape, a);
+  readOperand<E, Edge>(w, in + shape.a, shape, b);
+  alignas(64) float sum[Edge][Edge];
+  constexpr unsigned parts = W / Edge;
+  for (unsigned r = 0; r < shape.c; ++r)
+    for (unsigned part = 0; part < parts; ++part)
+      std::memcpy(sum[resultRow<Edge>(part, r)], slot<W>(w, c[r]) + part * Edge * 4, Edge * 4);
+  // Two rows at a time, so that their chains overlap.
+  for (unsigned m = 0; m < Edge; m += 2) {
+    Row s0, s1;
+    std::memcpy(&s0, sum[m], sizeof(s0));
+    std::memcpy(&s1, sum[m + 1], sizeof(s1));
     for (unsigned k = 0; k < shape.k; ++k) {
       Row right;
-      std::memcpy(&right, bk[k], sizeof(right));
-      s = __builtin_elementwise_fma(Row(a.at[m][k]), right, s);
+      std::memcpy(&right, b.at[k], sizeof(right));
+      s0 = __builtin_elementwise_fma(Row(a.at[k][m]), right, s0);
+      s1 = __builtin_elementwise_fma(Row(a.at[k][m + 1]), right, s1);
     }
-    std::memcpy(sum[m], &s, sizeof(s));
+    std::memcpy(sum[m], &s0, sizeof(s0));
+    std::memcpy(sum[m + 1], &s1, sizeof(s1));
+  }
+  U64 defined[16];
+  for (unsigned r = 0; r < shape.c; ++r) {
+    U64 good = 0;
+    for (unsigned part = 0; part < parts; ++part)
+      if ((a.good >> resultRow<Edge>(part, r)) & 1)
+        good |= b.good << (part * Edge);
+    // A bad element of A spoils its row, one of B its column, one of C only itself.
+    defined[r] = good & w.defined[c[r]];
   }
   for (unsigned r = 0; r < shape.c; ++r) {
-    float values[W];
-    U64 good = 0;
-    for (unsigned l = 0; l < W; ++l) {
-      unsigned row = resultRow(Edge, l, r);
-      values[l] = sum[row][l % Edge];
-      good |= U64(a.good[row] && b.good[l % Edge]) << l;
-    }
-    // A bad element of A spoils its row, one of B its column, one of C only itself.
-    w.defined[out[r]] = good & w.defined[c[r]];
-    std::memcpy(slot<W>(w, out[r]), values, sizeof(values));
+    w.defined[out[r]] = defined[r];
+    for (unsigned part = 0; part < parts; ++part)
+      std::memcpy(slot<W>(w, out[r]) + part * Edge * 4, sum[resultRow<Edge>(part, r)], Edge * 4);
   }
 }
 

@@ -291,12 +291,14 @@ static bool copyToShared(Decoder &d, const IntrinsicInst &call, const Row &row, 
   std::optional<int64_t> offset = Decoder::constantOf(call.getArgOperand(offsetAt));
   if (!size || !offset || (*size != 4 && *size != 12 && *size != 16))
     return d.unsupported(call, "copies to shared memory of this size are not modelled");
-  VirtualInst &v = d.emit(row.op, noReg, d.one(to), from, noReg, static_cast<uint64_t>(*offset));
+  Component destination = d.get(to).front();
+  VirtualInst &v =
+      d.emit(row.op, noReg, destination.reg, from, noReg, static_cast<uint64_t>(*offset));
   v.in = std::move(in);
   v.extra = std::make_unique<Extra>();
   v.count = static_cast<uint8_t>(*size);
   v.align = 4;
-  v.shortAddress = true;
+  v.shortAddress = destination.kind == Kind::Word;
   return true;
 }
 
