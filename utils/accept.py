@@ -4,12 +4,12 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Is what was promised true here? One ``PASS id figure`` or ``FAIL id figure`` line per point.
 
-A list of points (``language``, ``families``: two of the project's four) is everything that was asked
+A list of points (``language``, ``families``, ``targets``: three of the project's four) is everything that was asked
 for and that a command can check; each point is checked by running the real thing. What is not built
 yet fails. ``--cheap`` leaves out the points that take long or want an idle machine, and those that
 ``make check`` runs as suites of their own.
 
-usage: .venv/bin/python utils/accept.py {language,families} … [--cheap] [--only PREFIX …] [--list]
+usage: .venv/bin/python utils/accept.py {language,families,targets} … [--cheap] [--only PREFIX …] [--list]
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import time
 from acceptance import Failed, Point
 from acceptance.families import POINTS as FAMILIES
 from acceptance.language import POINTS as LANGUAGE
+from acceptance.targets import POINTS as TARGETS
 
-LISTS: dict[str, tuple[Point, ...]] = {"language": LANGUAGE, "families": FAMILIES}
+LISTS: dict[str, tuple[Point, ...]] = {"language": LANGUAGE, "families": FAMILIES, "targets": TARGETS}
 
 
 def check(point: Point) -> bool:

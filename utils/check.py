@@ -105,7 +105,7 @@ def suites() -> tuple[Suite, ...]:
             read_junit(py),
         ),
         Suite("accept", "what was promised, as far as it is cheap to check",
-              (PYTHON, "utils/accept.py", "language", "families", "--cheap"), read_lines),
+              (PYTHON, "utils/accept.py", "language", "families", "targets", "--cheap"), read_lines),
     )  # fmt: skip
 
 
