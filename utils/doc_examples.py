@@ -10,6 +10,8 @@ Every ``def`` of an op (or attribute with a text form) in the .td files given mu
     // given %x: tensor<4xf32>            operands, as arguments of a function
     // in a grid, given %inside: i1       or of a kernel: in its launch part, its grid, or as its body
     // in a program, given %n: index      or of a program; a kernel @copy exists beside it
+    // in an instance                     or of a scheduled kernel: in its grid, or in a role
+    // in a role                          with a ring %ch, a buffer %local and a constant %c0
 
 Examples that begin with a kernel, program or entry stand as they are. The parts are separated by
 ``// -----`` for ``tegula-opt -split-input-file``.
@@ -38,16 +40,27 @@ COPY = """tegula.kernel @copy(in %x: memref<?xf32>, out %y: memref<?xf32>) {
 ONE = "%one_instance = arith.constant 1 : index\n"
 GRID = "tegula.grid (%instance) to (%one_instance) step (1) {\n$inside  tegula.yield\n}\n"
 KERNEL = "tegula.kernel @example($args) {\n"
+SCHEDULED = 'sched.kernel @example($args) target "generic" {\n'
+CHANNEL = "!ring = !sched.buf<2 x 64x64xf32, shared>\n!chan = !sched.chan<fifo, !ring>\n"
+ROLE = """%c0 = arith.constant 0 : index
+%ring = sched.alloc : !ring
+%local = sched.alloc : !sched.buf<64x64xf32, local>
+%ch = sched.channel %ring kind fifo : !ring
+sched.role @all warps 4 {
+$code}
+"""
 PLACES = {
     "": "func.func @example($args) {\n$code  return\n}\n",
     "a kernel": KERNEL + "$code  tegula.return\n}\n",
     "a launch part": KERNEL + "$code" + ONE + GRID.replace("$inside", "") + "tegula.return\n}\n",
     "a grid": KERNEL + ONE + GRID.replace("$inside", "$code") + "tegula.return\n}\n",
+    "an instance": SCHEDULED + ONE + GRID.replace("$inside", "$code") + "tegula.return\n}\n",
+    "a role": CHANNEL + SCHEDULED + ONE + GRID.replace("$inside", ROLE) + "tegula.return\n}\n",
     "a program": COPY + "tegula.program @example($args) {\n$code  tegula.return\n}\n",
 }
 """Where an example may stand, as the text around it."""
 
-HEAD = re.compile(r"// (?:in (?P<place>a [a-z ]+?))?(?:, )?(?:given (?P<args>.*))?\n")
+HEAD = re.compile(r"// (?:in (?P<place>an? [a-z ]+?))?(?:, )?(?:given (?P<args>.*))?\n")
 DEFINITION = re.compile(r'^def (\w+) : (?:\w+Op|\w+_Attr)<"(\w+)"(?:, "(\w+)")?', re.MULTILINE)
 
 
@@ -64,7 +77,7 @@ class Example:
         code = textwrap.dedent(self.code)
         if code.startswith("#"):
             return f"func.func private @example() attributes {{example = {code.strip()}}}\n"
-        if re.match(r"tegula\.(kernel|program|entry|program_entry) ", code):
+        if re.match(r"(tegula|sched)\.(kernel|program|entry|program_entry) ", code):
             return (COPY if "@copy" in code else "") + code
         head = HEAD.match(code)
         place, args = (head["place"] or "", head["args"] or "") if head else ("", "")

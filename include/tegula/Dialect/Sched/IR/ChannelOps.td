@@ -33,6 +33,7 @@ def Sched_ChannelOp : Sched_NamedOp<"channel", [
     * C4: the buffers lie in one space.
 
     ```mlir
+    // in an instance
     %x = sched.alloc : !sched.buf<3 x 128x64xbf16, shared, swz 128>
     %c = sched.channel %x kind fifo : !sched.buf<3 x 128x64xbf16, shared, swz 128>
     ```
@@ -55,6 +56,7 @@ def Sched_AcquireOp : Sched_NamedOp<"acquire", [
     between that release and here. C1: stands in a role.
 
     ```mlir
+    // in a role
     %w = sched.acquire %ch : !chan
     ```
   }];
@@ -74,6 +76,7 @@ def Sched_PartOp : Sched_NamedOp<"part", [
     of that number.
 
     ```mlir
+    // in a role
     %w = sched.acquire %ch : !chan
     %b = sched.part %w[0] : !sched.slot<acquired, !chan>
     ```
@@ -93,6 +96,7 @@ def Sched_CommitOp : Sched_Op<"commit"> {
     slot is acquired.
 
     ```mlir
+    // in a role
     %w = sched.acquire %ch : !chan
     sched.commit %w : !sched.slot<acquired, !chan>
     ```
@@ -113,6 +117,7 @@ def Sched_WaitOp : Sched_NamedOp<"wait", [
     * C2: only `fifo` channels count what is in flight; the count is not negative.
 
     ```mlir
+    // in a role
     %r = sched.wait %ch inflight 1 : !chan
     ```
   }];
@@ -131,6 +136,7 @@ def Sched_ReleaseOp : Sched_Op<"release"> {
     C1: the slot is waited for.
 
     ```mlir
+    // in a role
     %r = sched.wait %ch : !chan
     sched.release %r : !sched.slot<waited, !chan>
     ```
@@ -148,6 +154,7 @@ def Sched_DrainOp : Sched_Op<"drain"> {
     role.
 
     ```mlir
+    // in a role
     sched.drain %ch : !chan
     ```
   }];
@@ -163,6 +170,7 @@ def Sched_BatonOp : Sched_NamedOp<"baton"> {
     grid's body. C2: at least one member.
 
     ```mlir
+    // in an instance
     %b = sched.baton 2
     ```
   }];
@@ -178,6 +186,7 @@ def Sched_TurnOp : Sched_Op<"turn"> {
     C1: stands in a role with as many members as the baton.
 
     ```mlir
+    // in an instance
     %b = sched.baton 1
     sched.role @mma groups 1 {
       sched.turn %b
@@ -196,6 +205,7 @@ def Sched_PassOp : Sched_Op<"pass"> {
     C1: stands in a role with as many members as the baton.
 
     ```mlir
+    // in an instance
     %b = sched.baton 1
     sched.role @mma groups 1 {
       sched.turn %b

@@ -25,6 +25,7 @@ def Sched_SegmentSumOp : Sched_NamedOp<"segment_sum", [AttrSizedOperandSegments]
       `acc`, whose type is the result's.
 
     ```mlir
+    // given %x: !sched.buf<64x96xf32, local>, %seg: !sched.buf<64xi32, local>, %acc: !sched.buf<4x96xf32, local>, %f: !sched.frag<64x96xf32>, %ids: !sched.frag<64xi32>, %a: !sched.frag<4x96xf32>
     sched.segment_sum %x by %seg onto %acc
       : !sched.buf<64x96xf32, local>, !sched.buf<64xi32, local>, !sched.buf<4x96xf32, local>
     %b = sched.segment_sum %f by %ids acc %a
@@ -73,6 +74,7 @@ def Sched_MmaOp : Sched_NamedOp<"mma", [
     * C8: a buffer product's operands are buffers; `scale` may be a fragment.
 
     ```mlir
+    // given %q: !sched.buf<128x64xf32, local>, %k: !sched.buf<256x64xf32, local, pack n32t>, %s: !sched.buf<128x256xf32, local>, %v: !sched.buf<256x64xf32, local, pack n32>, %acc: !sched.buf<128x64xf32, local>, %a: !sched.buf<128xf32, local>, %f: !sched.frag<128x64xf32>, %g: !sched.frag<64x32xf32>, %z: !sched.frag<128x32xf32>, %x: !sched.buf<128x64xf32, shared>, %y: !sched.buf<64x32xf32, shared>
     sched.mma %q, trans %k into %s label "s"
       : !sched.buf<128x64xf32, local>, !sched.buf<256x64xf32, local, pack n32t>, !sched.buf<128x256xf32, local>
     sched.mma %s, %v onto %acc scale %a : !sched.buf<128xf32, local>
@@ -121,9 +123,11 @@ def Sched_MmaWaitOp : Sched_NamedOp<"mma_wait", [
     * C2: stands in a role.
 
     ```mlir
-    %s = sched.mma_wait %t inflight 0 retire(%p : !sched.frag<64x128xbf16>)
-      : !sched.flight<64x128xf32>
-    sched.mma_wait inflight 1
+    // in a role, given %x: f32
+    %f = sched.splat %x : f32 -> !sched.frag<64x64xf32>
+    %t = sched.mma async %f, %f
+      : !sched.frag<64x64xf32>, !sched.frag<64x64xf32> -> !sched.flight<64x64xf32>
+    %s = sched.mma_wait %t inflight 0 retire(%f : !sched.frag<64x64xf32>) : !sched.flight<64x64xf32>
     ```
   }];
   let arguments = (ins Variadic<Sched_FlightType>:$flights, I64Attr:$inflight,
@@ -174,6 +178,7 @@ def Sched_MapOp : Sched_NamedOp<"map", [
     * C7: with `when`, the first operands have the types of the results.
 
     ```mlir
+    // given %S: !sched.buf<128x256xf32, local>, %M: !sched.buf<128xf32, local>, %scale: f32, %f: !sched.frag<64x32xf32>
     sched.map domain [128, 256] ins(%s = %S : !sched.buf<128x256xf32, local>)
         outs(%S, %M : !sched.buf<128x256xf32, local>, !sched.buf<128xf32, local>) {
       %c = tensor.splat %scale : tensor<128x256xf32>
@@ -250,6 +255,7 @@ def Sched_ConvertOp : Sched_NamedOp<"convert", [
     * C2: `shared` has a scratch buffer, the others have none.
 
     ```mlir
+    // given %f: !sched.frag<128x64xbf16>
     %p = sched.convert %f free : !sched.frag<128x64xbf16> -> !sched.frag<128x64xbf16>
     ```
   }];
@@ -270,6 +276,7 @@ def Sched_FinishOp : Sched_Op<"finish"> {
     nothing elsewhere.
 
     ```mlir
+    // given %f: !sched.frag<64x1xf32>
     sched.finish %f : !sched.frag<64x1xf32>
     ```
   }];
@@ -285,6 +292,7 @@ def Sched_ScanOp : Sched_Op<"scan"> {
     buffer, or from a fragment to a fragment.
 
     ```mlir
+    // given %a: !sched.buf<64xf32, local>, %b: !sched.buf<64xf32, local>, %f: !sched.frag<64xf32>
     sched.scan add %a to %b axis 0 reverse exclusive
       : !sched.buf<64xf32, local>, !sched.buf<64xf32, local>
     %r = sched.scan add %f axis 0 : !sched.frag<64xf32> -> !sched.frag<64xf32>
@@ -315,6 +323,7 @@ def Sched_ArgMaxOp : Sched_Op<"argmax"> {
     buffer into a buffer, or from a fragment to a fragment.
 
     ```mlir
+    // given %a: !sched.buf<64x3xf32, local>, %b: !sched.buf<64xi32, local>, %f: !sched.frag<64x3xf32>
     sched.argmax %a to %b axis 1 : !sched.buf<64x3xf32, local>, !sched.buf<64xi32, local>
     %r = sched.argmax %f axis 1 : !sched.frag<64x3xf32> -> !sched.frag<64xi32>
     ```

@@ -61,6 +61,7 @@ def Sched_AllocOp : Sched_NamedOp<"alloc", [MemoryEffects<[MemAlloc]>]> {
       `convert`: nothing else orders its users.
 
     ```mlir
+    // in an instance
     %b = sched.alloc : !sched.buf<128x64xf32, local>
     ```
   }];
@@ -107,6 +108,7 @@ def Sched_SliceOp : Sched_Op<"slice", [Pure]> {
     * C4: a box of a view is `local`, and has the view's rank and element type.
 
     ```mlir
+    // given %b: !sched.buf<8x4x64xf32, local>, %i: index
     %r = sched.slice %b at [0, 2, 0]
       : !sched.buf<8x4x64xf32, local> -> !sched.buf<8x1x64xf32, local>
     %a = sched.slice %b at [%i, 0, 0]
@@ -135,6 +137,7 @@ def Sched_ViewOp : Sched_Op<"view", [Pure]> {
     both sides, of one type, in one space; neither is packed.
 
     ```mlir
+    // given %b: !sched.buf<8x256xf32, local>
     %r = sched.view %b : !sched.buf<8x256xf32, local> -> !sched.buf<8x4x64xf32, local>
     ```
   }];
@@ -172,7 +175,8 @@ def Sched_TripsOp : Sched_NamedOp<"trips", [Pure]> {
     * C2: a constant step is positive.
 
     ```mlir
-    %n = sched.trips %i to %j step %c64
+    // in an instance, given %i: index, %j: index, %k: index
+    %n = sched.trips %i to %j step %k
     ```
   }];
   let arguments = (ins Index:$lo, Index:$hi, Index:$step, OptionalAttr<StrAttr>:$ssa_name);
@@ -196,6 +200,7 @@ def Sched_RoleOp : Sched_Op<"role", [
     * C3: the region takes at most one argument, an index.
 
     ```mlir
+    // in an instance, given %x: f32
     sched.role @mma groups 2 (%g) regs 232 {
       %z = sched.splat %x : f32 -> !sched.frag<64x128xf32>
     }
@@ -223,6 +228,7 @@ def Sched_PhaseOp : Sched_Op<"phase", [
     of the yielded values are those of the results.
 
     ```mlir
+    // given %x: f32
     %z = sched.phase @qk -> (!sched.frag<64x128xf32>) {
       %y = sched.splat %x : f32 -> !sched.frag<64x128xf32>
       sched.yield %y : !sched.frag<64x128xf32>
@@ -243,7 +249,10 @@ def Sched_YieldOp : Sched_Op<"yield", [
     C1: a role gives nothing.
 
     ```mlir
-    sched.yield %x : tensor<128x256xf32>
+    // given %x: f32
+    %y = sched.phase @qk -> (f32) {
+      sched.yield %x : f32
+    }
     ```
   }];
   let arguments = (ins Variadic<AnyType>:$values);

@@ -42,10 +42,13 @@ def Sched_CopyOp : Sched_Op<"copy", [AttrSizedOperandSegments]> {
       waited slot or in `local` memory.
 
     ```mlir
-    sched.copy %v[%n, %c0] upto [%hi, %d] to %b label "kt"
-      : memref<?x64xf32>, !sched.buf<256x64xf32, local, pack n32t>
-    sched.copy bulk %v[%n, %c0] to %w where %on label "kt"
-      : memref<?x64xf32>, !sched.buf<256x64xf32, shared, swz 128>
+    // in a role, given in %v: memref<?x64xf32>, %n: index, %on: i1
+    sched.copy %v[%n, %c0] to %local label "at" : memref<?x64xf32>, !sched.buf<64x64xf32, local>
+    %w = sched.acquire %ch : !chan
+    %b = sched.part %w[0] : !sched.slot<acquired, !chan>
+    sched.copy async %v[%n, %c0] to %b where %on label "kt"
+      : memref<?x64xf32>, !sched.buf<64x64xf32, shared>
+    sched.commit %w : !sched.slot<acquired, !chan>
     ```
   }];
   let arguments = (ins OptionalAttr<Sched_EngineAttr>:$engine,
@@ -88,6 +91,7 @@ def Sched_LoadOp : Sched_NamedOp<"load", [AttrSizedOperandSegments]> {
     * C6: `by` holds one i32 per row.
 
     ```mlir
+    // given %b: !sched.buf<128x64xbf16, shared>, %v: memref<?x64xf32>, %n: index, %c0: index, %hi: index, %d: index
     %f = sched.load %b trans ahead 2
       : !sched.buf<128x64xbf16, shared> -> !sched.frag<64x128xbf16>
     %g = sched.load %v[%n, %c0] upto [%hi, %d] : memref<?x64xf32> -> !sched.frag<32x64xf32>
@@ -124,6 +128,7 @@ def Sched_StoreOp : Sched_Op<"store", [AttrSizedOperandSegments]> {
       `sync` or `arrive`.
 
     ```mlir
+    // given %b: !sched.buf<128x64xf32, local>, %v: memref<?x64xf32>, %m: index, %c0: index, %f: !sched.frag<64x128xf32>, %w: !sched.buf<128x64xf32, local>
     sched.store %b to %v[%m, %c0] : !sched.buf<128x64xf32, local>, memref<?x64xf32>
     sched.store %f trans to %w : !sched.frag<64x128xf32>, !sched.buf<128x64xf32, local>
     ```
@@ -158,6 +163,7 @@ def Sched_GatherOp : Sched_Op<"gather", [AttrSizedOperandSegments]> {
     * C3: `pad` has the element type.
 
     ```mlir
+    // given %v: memref<?x64xf32>, %c0: index, %j: !sched.buf<32xi32, local>, %b: !sched.buf<32x64xf32, local>
     sched.gather %v[%c0] by %j axis 0 to %b label "xj"
       : memref<?x64xf32>, !sched.buf<32xi32, local>, !sched.buf<32x64xf32, local>
     ```
@@ -187,6 +193,7 @@ def Sched_ScatterOp : Sched_Op<"scatter", [AttrSizedOperandSegments]> {
       buffers, or fragments.
 
     ```mlir
+    // given %v: memref<?x64xf32>, %c0: index, %j: !sched.buf<32xi32, local>, %b: !sched.buf<32x64xf32, local>
     sched.scatter %b to %v[%c0] by %j axis 0
       : !sched.buf<32x64xf32, local>, memref<?x64xf32>, !sched.buf<32xi32, local>
     ```
@@ -214,6 +221,7 @@ def Sched_ReduceStoreOp : Sched_Op<"reduce_store", [AttrSizedOperandSegments]> {
     * C3: without `atomic`, the order of the grid is `sequential`.
 
     ```mlir
+    // given %b: !sched.buf<128x64xi32, local>, %v: memref<?x64xi32>, %m: index, %c0: index
     sched.reduce_store max %b to %v[%m, %c0] atomic
       : !sched.buf<128x64xi32, local>, memref<?x64xi32>
     ```
@@ -241,6 +249,7 @@ def Sched_MoveOp : Sched_Op<"move"> {
     * C3: element types agree.
 
     ```mlir
+    // given %a: !sched.buf<4x16xf32, local>, %b: !sched.buf<8x4xf32, local>
     sched.move %a from [0, 8] to %b at [0, 0] sizes [8, 4] perm [1, 0]
       : !sched.buf<4x16xf32, local>, !sched.buf<8x4xf32, local>
     ```
@@ -263,6 +272,7 @@ def Sched_ReshapeOp : Sched_Op<"reshape"> {
     buffer into a buffer, or from a fragment to a fragment.
 
     ```mlir
+    // given %a: !sched.buf<4x16xf32, local>, %b: !sched.buf<64xf32, local>, %f: !sched.frag<4x16xf32>
     sched.reshape %a to %b : !sched.buf<4x16xf32, local>, !sched.buf<64xf32, local>
     %r = sched.reshape %f : !sched.frag<4x16xf32> -> !sched.frag<64xf32>
     ```
@@ -290,6 +300,7 @@ def Sched_CutOp : Sched_Op<"cut", [Pure]> {
     * C2: the box lies inside the source. C3: element types agree.
 
     ```mlir
+    // given %f: !sched.frag<4x16xf32>
     %r = sched.cut %f at [0, 8] perm [1, 0] : !sched.frag<4x16xf32> -> !sched.frag<8x4xf32>
     ```
   }];
@@ -308,6 +319,7 @@ def Sched_ConcatOp : Sched_Op<"concat", [Pure]> {
     element type and other extents, and their extents along the axis add up.
 
     ```mlir
+    // given %f: !sched.frag<4x16xf32>, %g: !sched.frag<4x8xf32>
     %r = sched.concat %f, %g axis 1
       : !sched.frag<4x16xf32>, !sched.frag<4x8xf32> -> !sched.frag<4x24xf32>
     ```
@@ -325,6 +337,7 @@ def Sched_ScalarOp : Sched_NamedOp<"scalar"> {
     result has the source's element type.
 
     ```mlir
+    // given %b: !sched.buf<64xf32, local>, %i: index
     %x = sched.scalar %b[%i] : !sched.buf<64xf32, local> -> f32
     ```
   }];
@@ -347,6 +360,7 @@ def Sched_FillOp : Sched_Op<"fill"> {
     C1: the number has the buffer's element type. C2: the buffer is not packed.
 
     ```mlir
+    // given %b: !sched.buf<128x64xf32, local>, %x: f32
     sched.fill %b with %x : f32, !sched.buf<128x64xf32, local>
     ```
   }];
@@ -361,6 +375,7 @@ def Sched_SplatOp : Sched_NamedOp<"splat", [Pure]> {
     C1: the number has the fragment's element type.
 
     ```mlir
+    // given %x: f32
     %z = sched.splat %x : f32 -> !sched.frag<128x64xf32>
     ```
   }];
