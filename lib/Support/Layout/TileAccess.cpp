@@ -136,11 +136,11 @@ static bool holdsMatrices(const Atom &atom, unsigned pairs) {
          is(laneDim, 2, 0, 1) && is(laneDim, 3, 0, 2) && is(laneDim, 4, 0, 4);
 }
 
-/// The largest power of two up to `most` that divides `start` and fits below `end`.
+/// The largest power of two up to `most` that fits between. Chunks laid from 0 on so
+/// begin at multiples of their size.
 static int64_t chunkAt(int64_t start, int64_t end, int64_t most) {
   int64_t chunk = llvm::bit_floor(uint64_t(std::min(most, end - start)));
-  while (start % chunk)
-    chunk /= 2;
+  assert(start % chunk == 0 && "chunks are laid from 0 on");
   return chunk;
 }
 

@@ -349,6 +349,21 @@ TEST(ConversionTest, RandomConversionsThroughMemory) {
   }
 }
 
+TEST(ConversionTest, VectorsStayInWhatIsStored) {
+  Random random;
+  SCOPED_TRACE(random.str());
+  for (auto [from, to] : {
+           // Rows of 12 elements are no multiple of the 8 that a load takes.
+           std::pair("all32 [4, 12] tile [4, 8]", "v8c8w32 [1, 1] tile [4, 8]"),
+           // Of 8 elements only 6 are stored.
+           std::pair("all32 [1, 6]", "v8c8w32 [1, 1] tile [1, 6]"),
+           std::pair("m16n8k16.D [1, 3] tile [10, 21]", "v8c32w32 [2, 1] tile [10, 21]"),
+       }) {
+    SharedPlan plan = planShared(parse(from), parse(to), 1, 2, someTarget());
+    expectStored(random, parse(from), parse(to), 1, 2, plan);
+  }
+}
+
 TEST(ConversionTest, TheCheapestPlanIsTaken) {
   auto kindOf = [](StringRef from, StringRef to, int64_t warps) {
     return planConversion(parse(from), parse(to), warps, 16, someTarget()).kind;

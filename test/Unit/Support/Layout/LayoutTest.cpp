@@ -70,6 +70,8 @@ TEST(LayoutTest, TheExampleAtTheHead) {
   EXPECT_EQ(shared.getElement(1, 0, 0), shared.getElement(0, 0, 0));
   EXPECT_EQ(shared.getElement(2, 0, 0), (Element{32, 0}));
   EXPECT_EQ(shared.getWarps(), 4);
+  // Strides that run on independently repeat after both.
+  EXPECT_EQ(parse("m16n8k16.D [1, 1] warps [3, 2] by [1, 1]").getWarps(), 6);
 }
 
 TEST(LayoutTest, TextReadsBack) {
@@ -255,6 +257,13 @@ TEST(LayoutTest, ClassesOfTheScheduledLevelsConversions) {
   // From everywhere to somewhere.
   EXPECT_EQ(classOf("m16n8k16.A [8, 4]", "m16n8k16.A [8, 4]", 4), "free");
   EXPECT_EQ(classOf("all32 [16, 8]", "m16n8k16.D [1, 1]", 1), "shuffle");
+}
+
+TEST(LayoutTest, RegistersBeyondTheTileNeedNoSource) {
+  std::optional<SmallVector<unsigned>> rename =
+      findRename(parse("m8n8k4.D [1, 1]"), parse("m16n8k16.D [1, 1] tile [8, 8]"), 1);
+  ASSERT_TRUE(rename);
+  EXPECT_EQ(*rename, (SmallVector<unsigned>{0, 1, noRegister, noRegister}));
 }
 
 TEST(LayoutTest, ConversionsThatAreNone) {

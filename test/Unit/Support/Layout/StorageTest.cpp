@@ -66,7 +66,10 @@ TEST(BankTest, RandomAccessesAgainstNaiveCounting) {
   SCOPED_TRACE(random.str());
   for (unsigned round = 0; round < 300; ++round) {
     bool isWave = random.below(2);
-    SharedInstruction instruction = random.pick(ArrayRef{word, pair, quad, waveRead, waveReadWide});
+    // A basis may be any: the last one spans the lanes of `quad`.
+    SharedInstruction tangled = {16, {3, 1, 5}};
+    SharedInstruction instruction =
+        random.pick(ArrayRef{word, pair, quad, waveRead, waveReadWide, tangled});
     if (!isWave && instruction.phaseBasis.back() > 16)
       continue;
     const BankTable &table = random.below(2) ? banks32 : banks64;
@@ -232,8 +235,9 @@ TEST(MatrixTest, LoadsGiveTheLayout) {
   Random random;
   SCOPED_TRACE(random.str());
   for (unsigned round = 0; round < 40; ++round) {
-    std::string name = random.pick(ArrayRef<std::string>{"m16n8k16.A", "m16n8k16.B", "m16n8k16.D",
-                                                         "wgmma.A", "wgmma.D", "m16n8k16.B^T"});
+    std::string name =
+        random.pick(ArrayRef<std::string>{"m16n8k16.A", "m16n8k16.B", "m16n8k16.D", "wgmma.A",
+                                          "wgmma.D", "m16n8k16.B^T", "m8n8k4.D"});
     Extents rep = {random.between(1, 5), random.between(1, 5)};
     Warps warps;
     warps.count = {random.between(1, 2), random.between(1, 2)};
@@ -277,6 +281,12 @@ TEST(VectorTest, GroupsAreNeighbours) {
   EXPECT_EQ(widthOf("m16n8k16.D [2, 8]", 1, 4), 2u);
   EXPECT_EQ(widthOf("mfma32.D [1, 1]", 0, 4), 4u);
   EXPECT_EQ(widthOf("mfma32.D [1, 1]", 1, 4), 1u);
+  // Lanes, or warps, that see the neighbours the other way round have none.
+  for (StringRef row : {"x axes rc lane c1 r1 r2 r4 r8 | reg c1 c2",
+                        "x axes rc lane r1 r2 r4 r8 r16 | reg c1 c2 | warp c1"}) {
+    Layout turned = llvm::cantFail(Layout::get(llvm::cantFail(parseAtom(row)), {1, 1}));
+    EXPECT_EQ(planVectors(turned, 1, 2, 16)[0].registers.size(), 1u);
+  }
   // Repetition goes on where the atom's columns are all in registers.
   EXPECT_EQ(widthOf("fmarow32.D [1, 2]", 1, 2), 8u);
   EXPECT_EQ(widthOf("fmarow32.D [1, 3]", 1, 2), 4u);
@@ -327,6 +337,26 @@ TEST(SolverTest, OddRowsArePaddedOrFree) {
   SolvedStorage padded = solveSwizzle(banks32, {32, 32}, 4, column, /*mayPad=*/true);
   EXPECT_EQ(padded.cost.cycles, 8u * 4); // 16 bytes of padding are no better here
   EXPECT_EQ(padded.storage.pitch, 128);
+}
+
+TEST(SolverTest, KeysThatNoRuleGives) {
+  // Phases over rows {1, 2, 4}, {8, 16, 32} and {1, 8, 16}: too many keys to try all,
+  // and no run of bits serves all three.
+  std::vector<TileAccess> accesses;
+  for (auto rows : {std::array<int64_t, 3>{1, 2, 4}, {8, 16, 32}, {1, 8, 16}}) {
+    TileAccess access{quad, {}};
+    for (unsigned lane = 0; lane < 8; ++lane) {
+      Element e;
+      for (unsigned bit = 0; bit < 3; ++bit)
+        e.row += lane >> bit & 1 ? rows[bit] : 0;
+      access.lanes.push_back(e);
+    }
+    accesses.push_back(access);
+  }
+  SolvedStorage solved = solveSwizzle(banks32, {64, 64}, 2, accesses);
+  EXPECT_EQ(solved.cost.getConflicts(), 0u) << solved.storage.str();
+  EXPECT_EQ(countCycles(banks32, solved.storage, accesses).getConflicts(), 0u);
+  expectInjective(solved.storage);
 }
 
 TEST(SolverTest, NoKeyIsBetter) {
