@@ -115,3 +115,9 @@ def near_pairs(positions: Any, cutoff: float, box: Any = None) -> tuple[Any, Any
     d = np.sqrt((r * r).sum(axis=-1))
     dst, src, which = np.nonzero((d < cutoff) & (d > 0))
     return np.stack([src, dst]), images[which]
+
+
+def scattered(rng: np.random.Generator, nodes: int, degree: int = 3) -> Any:
+    """Edges between any two of the nodes, both directions of each."""
+    src, dst = rng.integers(0, nodes, (2, nodes * degree // 2))
+    return np.concatenate([[src, dst], [dst, src]], axis=1)
