@@ -101,7 +101,8 @@ point.add(
 )  # fmt: skip
 point.add(
     "schnet.laws", "rotation, translation, permutation; periodic boxes; tables with their stated error",
-    lambda: pytest(TESTS, "test/python/test_schnet_graph.py", "-k", "symmetries or box or graph or table or tasks"), cheap=False,
+    lambda: pytest(TESTS, "test/python/test_schnet_graph.py", "-k", "symmetries or box or graph or table or tasks"),
+    cheap=False,
 )  # fmt: skip
 point.add(
     "schnet.gradients", "PyTorch differentiates cfconv and the energy (gradcheck in f64)",

@@ -17,32 +17,18 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 import tegula as tg
-from tegula import A, In, Opt, Out, T, View, tile
+from tegula import Cx, In, Opt, Out, T, View, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
 from tegula.ops._host import argument, empty, floating
-from tegula.ops.fft_conv.transform import Complex, both, constants, contract, root
 
 
-def load_factor(f: View, c: int) -> Complex:
-    """A channel's matrix, [n, n]."""
+def load_factor(f: View, c: int, turned: bool) -> Cx:
+    """A channel's matrix, [n, n], or its transpose."""
     n = tg.span(f.shape[2])
-    return Complex(*(tg.load(f[i, c], (n, n)).to(A) for i in range(2)))
-
-
-def chain(x: Complex, factors: list[Complex]) -> Complex:
-    """X of the rows of x, [R, N]."""
-    first, *rest = factors
-    (R, N), n = x.shape, first.shape[0]
-    if not rest:
-        return contract(Complex(*(z.T for z in both(first))), x, left=False)
-    w = N // n
-    y = contract(first.reshape(1, n, n), x.reshape(R, n, w), left=True)
-    y = y * constants(root(np.outer(np.arange(n), np.arange(w)) / N)[None])
-    return chain(y.reshape(R * n, w), rest).reshape(R, N)
+    re, im = (tg.load(f[i, c], (n, n)) for i in range(2))
+    return Cx(re.T, im.T) if turned else Cx(re, im)
 
 
 @tg.kernel
@@ -60,10 +46,12 @@ def butterfly_kernel(
     B, C, N = x.shape
     c, b = tg.grid(C, (B, BB))
     n = tg.span(N)
-    factors = [load_factor(f, c) for f in (f0, f1, f2) if f is not None]
-    y = chain(Complex(tg.load(x[:, c], (b, n)).to(A)), factors)
-    for part, out in zip(both(y), (re, im)):
-        tg.store(out[:, c], (b, n), part.to(T))
+    given = [f for f in (f0, f1, f2) if f is not None]
+    factors = [load_factor(f, c, i == len(given) - 1) for i, f in enumerate(given)]  # the last stage is x·F, not F·x
+    y = tg.butterfly(Cx(tg.load(x[:, c], (b, n))), factors)
+    assert y.im is not None
+    tg.store(re[:, c], (b, n), y.re.to(T))
+    tg.store(im[:, c], (b, n), y.im.to(T))
 
 
 def butterfly(x: Any, factors: Sequence[Any]) -> Any:
