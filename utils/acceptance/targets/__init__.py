@@ -6,6 +6,6 @@
 from __future__ import annotations
 
 from acceptance import Point
-from acceptance.targets import backends, simulator
+from acceptance.targets import backends, layouts, simulator
 
-POINTS: tuple[Point, ...] = tuple(found for area in (backends, simulator) for found in area.point.all())
+POINTS: tuple[Point, ...] = tuple(found for area in (backends, layouts, simulator) for found in area.point.all())
