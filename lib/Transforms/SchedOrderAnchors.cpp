@@ -86,8 +86,9 @@ LogicalResult Orderer::run() {
     // Anchors of one row are issued together: none of them is late for another.
     for (StringAttr label : row.getLabels())
       pendingLabel.erase(opOf.lookup(label));
+    // The second half of a load that goes through registers has no op yet.
     for (StringAttr label : row.getLabels())
-      if (failed(emit(opOf.lookup(label), label)))
+      if (Operation *op = opOf.lookup(label); op && failed(emit(op, label)))
         return failure();
   }
   for (Operation *op : ops)

@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "RolePlanner.h"
+
 #include "tegula/Dialect/Tegula/IR/Schedule.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Target/TargetInfo.h"
@@ -100,22 +102,47 @@ static ScheduleAttr plan(StreamOp stream, const TargetInfo &target) {
   return ScheduleAttr::get(context, rows);
 }
 
+/// One CPU thread runs an instance.
+static void planThread(KernelOp kernel, const TargetInfo &target) {
+  kernel->walk([&](StreamOp stream) {
+    if (stream.getScheduleAttr())
+      return;
+    labelAnchors(stream);
+    stream.setScheduleAttr(plan(stream, target));
+  });
+}
+
+/// A role of warps runs an instance.
+static void planRoles(KernelOp kernel, const GpuInfo &gpu) {
+  RolePlanner planner(kernel, gpu);
+  auto grid = *kernel.getBody().getOps<GridOp>().begin();
+  if (!grid.getRolesAttr())
+    grid.setRolesAttr(ArrayAttr::get(kernel.getContext(), {planner.planRole()}));
+  // Inner streams run most often: they choose their share of shared memory first.
+  kernel->walk([&](StreamOp stream) {
+    if (stream.getScheduleAttr())
+      return;
+    labelAnchors(stream);
+    stream.setScheduleAttr(planner.plan(stream));
+  });
+}
+
 namespace {
 
 struct SchedPlan : tegula::impl::SchedPlanPassBase<SchedPlan> {
   using SchedPlanPassBase::SchedPlanPassBase;
 
   void runOnOperation() override {
-    const TargetInfo *info = TargetInfo::lookup(target);
+    auto info = lookupTarget(target);
     if (!info) {
       getOperation()->emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
-    getOperation()->walk([&](StreamOp stream) {
-      if (stream.getScheduleAttr())
-        return;
-      labelAnchors(stream);
-      stream.setScheduleAttr(plan(stream, *info));
+    getOperation()->walk([&](KernelOp kernel) {
+      if (auto *gpu = dyn_cast<const GpuInfo *>(info))
+        planRoles(kernel, *gpu);
+      else
+        planThread(kernel, *cast<const TargetInfo *>(info));
     });
     if (!print)
       return;

@@ -100,14 +100,16 @@ def SchedFormMapsPass : Pass<"sched-form-maps"> {
     Elementwise ops and reductions that can run in one sweep over a domain become
     one `sched.map`, still on tile values. Constants, splats, iotas, broadcasts
     and masks made of them are cloned into each map that reads them: they cost
-    less than the memory they would fill. A product of a dot's accumulator with
-    one number per row stays outside: it becomes the dot's `scale`.
+    less than the memory they would fill. With `rescale` a product of a dot's
+    accumulator with one number per row stays outside: it becomes the dot's `scale`.
 
     **Requires** decomposed tile programs. **Guarantees** outside maps no
     elementwise op or reduction on tiles is left, but rescaled accumulators; ops
     that touch memory keep their order. **Fails when** nothing: what it does not
     know stays.
   }];
+  let options = [
+    Option<"rescale", "rescale", "bool", "true", "products rescale their accumulators">];
   let dependentDialects = ["::tegula::sched::SchedDialect"];
 }
 
@@ -127,6 +129,27 @@ def SchedMaterializePass : Pass<"sched-materialize"> {
     Option<"target", "target", "std::string", "\"x86-64-v4\"", "machine to schedule for">];
   let dependentDialects = ["::tegula::sched::SchedDialect", "::mlir::scf::SCFDialect",
                            "::mlir::memref::MemRefDialect"];
+}
+
+def SchedMaterializeRolesPass : Pass<"sched-materialize-roles"> {
+  let summary = "gives tiles registers and rings: tile programs become roles of warps";
+  let description = [{
+    Each tile becomes a fragment, in a layout that is decided once for the kernel: that
+    of a product where it meets one, else pieces of 16 bytes. Loads that a stream's
+    schedule puts into a ring become copies that run ahead by the distance between their
+    stage and the last; waits, releases, commits in flight, prologue and drains follow.
+    Streams become loops over `sched.trips`.
+
+    **Requires** `sched-form-maps`, and one role on each grid. **Guarantees** no tile
+    value is left outside map bodies, and position is the schedule. **Fails when** an op
+    has no form on fragments, or the schedule asks for what one role cannot do, naming
+    the op.
+  }];
+  let options = [
+    // style: allow(chip) a default, for tests of the pass alone; pipelines always say.
+    Option<"target", "target", "std::string", "\"sm_80\"", "machine to schedule for">];
+  let dependentDialects = ["::tegula::sched::SchedDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::arith::ArithDialect"];
 }
 
 def ExpandVectorMathPass : Pass<"expand-vector-math"> {

@@ -61,13 +61,6 @@ static bool isExpensive(Operation *op) {
          isa<math::MathDialect>(op->getDialect());
 }
 
-static bool isRescale(Operation *op);
-
-/// What can be part of a map.
-static bool isMember(Operation *op) {
-  return (isElementwise(op) && !isRescale(op)) || isa<ReduceOp>(op);
-}
-
 /// acc * rows(scale) where the product is only the accumulator of one dot: the
 /// dot rescales its accumulator as it adds to it.
 static bool isRescale(Operation *op) {
@@ -94,6 +87,16 @@ namespace {
 /// Remembers which ops are virtual.
 class VirtualOps {
 public:
+  /// `rescale`: products rescale their accumulators themselves.
+  explicit VirtualOps(bool rescale) : rescale(rescale) {}
+
+  bool isRescale(Operation *op) const { return rescale && ::isRescale(op); }
+
+  /// What can be part of a map.
+  bool isMember(Operation *op) const {
+    return (isElementwise(op) && !isRescale(op)) || isa<ReduceOp>(op);
+  }
+
   /// Number of elementwise ops that recomputing `value` costs, or nothing where
   /// it must be materialised.
   std::optional<unsigned> getCost(Value value) {
@@ -178,6 +181,7 @@ private:
     });
   }
 
+  bool rescale;
   DenseMap<Operation *, std::optional<unsigned>> costs;
 };
 
@@ -340,7 +344,7 @@ Node *BlockMapper::findSibling(Operation *op) {
 }
 
 void BlockMapper::assign(Operation *op) {
-  bool member = isMember(op);
+  bool member = virtualOps.isMember(op);
   Node *home = nullptr;
   if (member) {
     llvm::SetVector<Node *> deps;
@@ -453,7 +457,7 @@ void BlockMapper::materialiseOperands(Operation *op) {
     Operation *def = operand.get().getDefiningOp();
     if (!virtualOps.contains(def))
       continue;
-    if (isRescale(def)) {
+    if (virtualOps.isRescale(def)) {
       // Stays as it is, but behind the maps that its operands come from.
       def->getOperand(1).getDefiningOp()->moveBefore(op);
       def->moveBefore(op);
@@ -522,9 +526,11 @@ void BlockMapper::run() {
 namespace {
 
 struct SchedFormMaps : tegula::impl::SchedFormMapsPassBase<SchedFormMaps> {
+  using SchedFormMapsPassBase::SchedFormMapsPassBase;
+
   void runOnOperation() override {
-    getOperation()->walk([](KernelOp kernel) {
-      VirtualOps virtualOps;
+    getOperation()->walk([this](KernelOp kernel) {
+      VirtualOps virtualOps(rescale);
       SmallVector<Block *> blocks;
       // Inner blocks first: what they read from outside is still in its old form.
       kernel->walk<WalkOrder::PostOrder>([&](GridOp grid) {

@@ -57,8 +57,7 @@ struct TileView {
 static std::optional<std::array<unsigned, 2>> getInnerBits(const Atom &atom) {
   std::array<unsigned, 2> bits;
   LinearMap inner = atom.map.sublayout({registerDim, laneDim}, {rowDim, colDim});
-  for (unsigned axis : {0, 1}) {
-    StringRef dim = axis == 0 ? rowDim : colDim;
+  for (auto [axis, dim] : llvm::enumerate(ArrayRef<StringRef>{rowDim, colDim})) {
     uint64_t used = 0;
     for (uint64_t column : inner.getColumns())
       used |= inner.getOutComponent(column, dim);

@@ -131,3 +131,14 @@ tegula.kernel @role_members(%n: index) {
   }
   tegula.return
 }
+
+// -----
+
+// Roles: C1
+tegula.kernel @role_name(%n: index) {
+  // expected-error @+1 {{name of a role must be an identifier, got 'm.a'}}
+  tegula.grid (%i) to (%n) step (1) roles [<m.a warps 1>] {
+    tegula.yield
+  }
+  tegula.return
+}

@@ -191,8 +191,7 @@ LogicalResult ScheduleRingAttr::verify(function_ref<InFlightDiagnostic()> emitEr
     return emitError() << "name of a ring must be an identifier, got '" << name << "'";
   if (depth < 1) // C2
     return emitError() << "ring '" << name << "' needs at least one slot, got " << depth;
-  if (labels.empty()) // C3
-    return emitError() << "ring '" << name << "' names at least one label";
+  assert(!labels.empty() && "the text has one");
   return success();
 }
 
@@ -231,8 +230,7 @@ LogicalResult ScheduleRowAttr::verify(function_ref<InFlightDiagnostic()> emitErr
     return emitError() << "stage of a schedule row must not be negative, got " << stage;
   if (labels.empty())
     return emitError() << "a schedule row names at least one label";
-  if (flags.size() != amounts.size())
-    return emitError() << "a schedule row has one number per flag";
+  assert(flags.size() == amounts.size() && "one number per flag");
   for (auto [i, flag] : llvm::enumerate(flags))
     if (llvm::is_contained(flags.take_front(i), flag)) // C2
       return emitError() << "a schedule row has flag '" << stringifyScheduleFlag(flag) << "' twice";

@@ -124,7 +124,7 @@ def Tegula_ScheduleRingAttr : Tegula_Attr<"ScheduleRing", "ring"> {
   let description = [{
     `depth` slots, each with one buffer per label. A label is a load's, or `x.put` for
     the second half of a load `x` that goes through registers. C1: the name is an
-    identifier. C2: the depth is positive. C3: there is at least one label.
+    identifier. C2: the depth is positive.
 
     ```mlir
     #tegula.ring<kv fifo 2 "kt" + "vt">

@@ -1,0 +1,297 @@
+//===- FragmentLayouts.cpp - Layouts of the tiles of a kernel -------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "FragmentLayouts.h"
+
+#include "tegula/Support/Layout/Conversion.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace tegula;
+using layout::Extents;
+using layout::Layout;
+
+static RankedTensorType getTile(Value value) { return dyn_cast<RankedTensorType>(value.getType()); }
+
+layout::Extents tegula::getMatrixExtents(ArrayRef<int64_t> shape) {
+  int64_t rows = 1;
+  for (int64_t extent : shape.drop_back(shape.empty() ? 0 : 1))
+    rows *= extent;
+  return {rows, shape.empty() ? 1 : shape.back()};
+}
+
+//===----------------------------------------------------------------------===//
+// Classes
+//===----------------------------------------------------------------------===//
+
+unsigned FragmentLayouts::getClass(Value tile) {
+  auto [it, inserted] = numbers.try_emplace(tile, tiles.size());
+  if (inserted)
+    tiles.push_back(tile);
+  return it->second;
+}
+
+/// Two tiles of one shape that meet, of whatever types.
+void FragmentLayouts::join(Value a, Value b) {
+  if (getTile(a) && getTile(b) && getTile(a).getShape() == getTile(b).getShape())
+    joined.push_back({getClass(a), getClass(b)});
+}
+
+/// The operands and results of a map that have the shape of its domain share a layout;
+/// those that lack an axis are related to it by the broadcasts and reductions inside.
+LogicalResult FragmentLayouts::collect(sched::MapOp map) {
+  ArrayRef<int64_t> domain = map.getDomain();
+  SmallVector<Value> whole, lines;
+  auto sort = [&](Value value) -> LogicalResult {
+    RankedTensorType tile = getTile(value);
+    if (!tile)
+      return success();
+    getClass(value);
+    if (tile.getShape() == domain)
+      whole.push_back(value);
+    else if (tile.getRank() == 1 && domain.size() == 2)
+      lines.push_back(value);
+    else if (tile.getRank() != 0)
+      return map.emitOpError() << "reads or gives a tile of shape " << tile
+                               << " over a domain of rank " << domain.size()
+                               << ", which has no form on fragments yet";
+    return success();
+  };
+  for (Value value : llvm::concat<Value>(llvm::to_vector(map.getIns()),
+                                         llvm::to_vector(map.getResults())))
+    if (failed(sort(value)))
+      return failure();
+  for (Value value : ArrayRef(whole).drop_front(whole.empty() ? 0 : 1))
+    join(whole.front(), value);
+  if (lines.empty())
+    return success();
+
+  // A domain that no operand or result has still has a layout: that of its lines.
+  Block &body = map.getBody().front();
+  auto relate = [&](Value line, unsigned axis) {
+    if (!whole.empty())
+      relations.push_back({getClass(line), getClass(whole.front()), axis});
+  };
+  for (auto [argument, in] : llvm::zip(body.getArguments(), map.getIns()))
+    if (getTile(in) && getTile(in).getRank() == 1)
+      for (Operation *user : argument.getUsers())
+        if (auto broadcast = dyn_cast<BroadcastOp>(user); broadcast && domain.size() == 2)
+          relate(in, broadcast.getDims().front() == 0 ? 1 : 0);
+  for (auto [result, yielded] : llvm::zip(map.getResults(), map.getYield().getValues()))
+    if (auto reduce = yielded.getDefiningOp<ReduceOp>())
+      relate(result, reduce.getAxis());
+  return success();
+}
+
+LogicalResult FragmentLayouts::collect(KernelOp kernel) {
+  WalkResult walked = kernel->walk([&](Operation *op) -> WalkResult {
+    if (op->getParentOfType<sched::MapOp>())
+      return WalkResult::advance();
+    for (Value result : op->getResults())
+      if (getTile(result))
+        getClass(result);
+    if (auto map = dyn_cast<sched::MapOp>(op))
+      return WalkResult(collect(map));
+    if (auto dot = dyn_cast<DotOp>(op)) {
+      FailureOr<Product> product = choose(dot);
+      if (failed(product))
+        return WalkResult::interrupt();
+      products.try_emplace(op, *product);
+      if (dot.getAcc())
+        join(dot.getResult(), dot.getAcc());
+    } else if (auto stream = dyn_cast<StreamOp>(op)) {
+      for (auto [init, carried, yielded, result] :
+           llvm::zip(stream.getInits(), stream.getCarried(), stream.getYield().getValues(),
+                     stream.getResults()))
+        for (Value value : {Value(carried), Value(yielded), Value(result)})
+          join(init, value);
+    } else if (isa<scf::IfOp>(op)) {
+      for (Region &region : op->getRegions())
+        if (!region.empty())
+          for (auto [yielded, result] :
+               llvm::zip(region.front().getTerminator()->getOperands(), op->getResults()))
+            join(yielded, result);
+    }
+    return WalkResult::advance();
+  });
+  return failure(walked.wasInterrupted());
+}
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+/// How `warps` members share `blocks` atoms: rows first, then columns; the rest
+/// replicates.
+static layout::Warps deal(int64_t warps, Extents blocks) {
+  auto part = [](int64_t members, int64_t blocks) {
+    while (members > 1 && members > blocks)
+      members /= 2;
+    return members;
+  };
+  int64_t rows = part(warps, blocks[0]);
+  int64_t cols = part(warps / rows, blocks[1]);
+  return {{rows, cols}};
+}
+
+static Extents countAtoms(const layout::Atom &atom, Extents tile) {
+  Extents shape = atom.getShape();
+  auto count = [&](unsigned axis) { return (tile[axis] + shape[axis] - 1) / shape[axis]; };
+  return {count(0), count(1)};
+}
+
+Layout FragmentLayouts::cover(const layout::Atom &atom, Extents tile,
+                              std::optional<layout::Warps> dealt) const {
+  layout::Warps shared = dealt ? *dealt : deal(warps, countAtoms(atom, tile));
+  return llvm::cantFail(Layout::cover(atom, tile, shared));
+}
+
+Layout FragmentLayouts::getPieces(ArrayRef<int64_t> shape, unsigned elementBytes) const {
+  Extents tile = getMatrixExtents(shape);
+  unsigned laneBits = llvm::Log2_32(gpu.getWarpSize());
+  unsigned vectorBits = llvm::Log2_32(std::max(1u, 16 / elementBytes));
+  vectorBits = std::min({vectorBits, 3u, llvm::Log2_64(tile[1])});
+  unsigned colBits = std::clamp(llvm::Log2_64_Ceil(tile[1]), std::max(3u, vectorBits),
+                                vectorBits + laneBits);
+  std::string name = ("v" + Twine(1 << vectorBits) + "c" + Twine(1 << colBits) +
+                      (laneBits == 5 ? "w32" : ""))
+                         .str();
+  const layout::Atom *atom = layout::findAtom(name);
+  assert(atom && "the table has pieces of every size");
+  return cover(*atom, tile);
+}
+
+/// The unit of `element` for a result of so many rows: the fastest that gives each warp
+/// rows of its own, so that the result of one product is an operand of the next without
+/// an exchange between warps; else the one of the fewest rows. Null if there is none.
+static const MatrixUnit *findUnit(const GpuInfo &gpu, Element element, int64_t rows,
+                                  int64_t warps) {
+  const MatrixUnit *best = nullptr;
+  auto getMissing = [&](const MatrixUnit &unit) {
+    return std::max<int64_t>(0, std::max(unit.m, unit.n) * warps - rows);
+  };
+  for (const MatrixUnit &unit : gpu.getMatrixUnits()) {
+    if (unit.element != element || unit.async)
+      continue;
+    auto rank = [&](const MatrixUnit &unit) {
+      return std::make_pair(getMissing(unit), -int64_t(unit.macsPerCycle));
+    };
+    if (!best || rank(unit) < rank(*best))
+      best = &unit;
+  }
+  return best;
+}
+
+/// The unit and the dealing of warps for a product.
+FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
+  auto a = cast<RankedTensorType>(dot.getA().getType()), d = dot.getType();
+  if (d.getRank() != 2)
+    return dot.emitOpError() << "has a result of rank " << d.getRank()
+                             << ", which has no form on fragments yet";
+  std::optional<Element> element = getElement(a.getElementType());
+  const MatrixUnit *unit =
+      element ? findUnit(gpu, *element, d.getShape().front(), warps) : nullptr;
+  Product product;
+  product.unit = unit ? unit->atom.str() : "fma" + std::to_string(gpu.getWarpSize());
+  // Where operands come from registers by lanes that own a row of A and D alike, the
+  // transposed product makes its result an operand of the next one.
+  product.transposed = false;
+  const layout::Atom *atom = layout::findAtom(product.unit + ".D");
+  if (!atom)
+    return dot.emitOpError() << "has no matrix atom '" << product.unit << "'";
+  const layout::Atom *left = layout::findAtom(product.unit + ".A");
+  if (unit && !layout::isFreeConversion(cover(*atom, {32, 32}, layout::Warps{}),
+                                        cover(*left, {32, 32}, layout::Warps{}), 1)) {
+    layout::Atom turnedD = atom->getTransposed(),
+                 turnedB = layout::findAtom(product.unit + ".B")->getTransposed();
+    product.transposed = layout::isFreeConversion(cover(turnedD, {32, 32}, layout::Warps{}),
+                                                  cover(turnedB, {32, 32}, layout::Warps{}), 1);
+  }
+  Extents tile = getMatrixExtents(d);
+  product.warps =
+      deal(warps, countAtoms(product.transposed ? atom->getTransposed() : *atom, tile));
+  return product;
+}
+
+/// The layout of one part of a product, of a tile of that part's own extents; `turn`: the
+/// tile is the part transposed.
+Layout FragmentLayouts::cover(const Product &product, char part, Extents tile, bool turn) const {
+  // The transposed product swaps its operands: D' = B' A'.
+  char atomPart = !product.transposed || part == 'D' ? part : part == 'A' ? 'B' : 'A';
+  layout::Atom atom = *layout::findAtom(product.unit + "." + std::string(1, atomPart));
+  if (product.transposed)
+    atom = atom.getTransposed();
+  // A has the warps of D's rows, B those of its columns.
+  Extents strides = {product.warps.count[1], 1};
+  layout::Warps dealt{{product.warps.count[0], product.warps.count[1]}, strides};
+  if (part == 'A')
+    dealt.count[1] = 1;
+  if (part == 'B')
+    dealt.count[0] = 1;
+  if (turn)
+    tile = {tile[1], tile[0]};
+  Layout result = cover(atom, tile, dealt);
+  return turn ? result.getTransposed() : result;
+}
+
+Layout FragmentLayouts::getA(DotOp dot) const {
+  auto tile = cast<RankedTensorType>(dot.getA().getType());
+  return cover(products.find(dot)->second, 'A', getMatrixExtents(tile), dot.getTransA());
+}
+
+Layout FragmentLayouts::getB(DotOp dot) const {
+  auto tile = cast<RankedTensorType>(dot.getB().getType());
+  return cover(products.find(dot)->second, 'B', getMatrixExtents(tile), dot.getTransB());
+}
+
+const Layout &FragmentLayouts::get(Value tile) const {
+  return *layouts[classes[numbers.lookup(tile)]];
+}
+
+LogicalResult FragmentLayouts::assign(KernelOp kernel) {
+  if (failed(collect(kernel)))
+    return failure();
+  classes.grow(tiles.size());
+  for (auto [a, b] : joined)
+    classes.join(a, b);
+  classes.compress();
+  layouts.resize(classes.getNumClasses());
+  auto settle = [&](Value tile, const Layout &layout) {
+    std::optional<Layout> &slot = layouts[classes[numbers.lookup(tile)]];
+    if (!slot)
+      slot = layout;
+  };
+  // In the order of the text: results of products, then operands of products.
+  kernel->walk([&](DotOp dot) {
+    settle(dot.getResult(),
+           cover(products.find(dot)->second, 'D', getMatrixExtents(dot.getType()), false));
+  });
+  kernel->walk([&](DotOp dot) {
+    settle(dot.getA(), getA(dot));
+    settle(dot.getB(), getB(dot));
+  });
+  for (bool matrices : {true, false}) {
+    for (auto [line, matrix, axis] : relations)
+      if (!matrices && layouts[classes[matrix]])
+        settle(tiles[line], layouts[classes[matrix]]->dropAxis(axis));
+    // What is left is moved as memory has it, with the vectors of its narrowest member.
+    SmallVector<unsigned> bytes(layouts.size(), 16);
+    for (Value tile : tiles) {
+      unsigned bits = getTile(tile).getElementTypeBitWidth();
+      unsigned &least = bytes[classes[numbers.lookup(tile)]];
+      least = std::min(least, std::max(1u, bits / 8));
+    }
+    for (Value tile : tiles)
+      if (int64_t rank = getTile(tile).getRank(); rank > 0 && (rank > 1) == matrices)
+        settle(tile, getPieces(getTile(tile).getShape(),
+                               bytes[classes[numbers.lookup(tile)]]));
+  }
+  return success();
+}

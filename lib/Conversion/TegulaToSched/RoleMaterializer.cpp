@@ -1,0 +1,375 @@
+//===- RoleMaterializer.cpp - Tile programs into roles and fragments ------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RoleMaterializer.h"
+
+#include "tegula/Support/Layout/Conversion.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace tegula;
+using layout::Layout;
+using sched::FragType;
+
+static bool isTile(Type type) { return isa<RankedTensorType>(type); }
+static bool isTile(Value value) { return isTile(value.getType()); }
+
+RoleMaterializer::RoleMaterializer(KernelOp kernel, StringRef targetName, const GpuInfo &gpu,
+                                   ScheduleRoleAttr role)
+    : kernel(kernel), targetName(targetName), gpu(gpu), roleAttr(role),
+      layouts(gpu, role.getMembers()) {}
+
+//===----------------------------------------------------------------------===//
+// Fragments
+//===----------------------------------------------------------------------===//
+
+FragType RoleMaterializer::getFragType(RankedTensorType tile, const Layout &layout) {
+  return FragType::get(kernel.getContext(), tile.getShape(), tile.getElementType(),
+                       sched::LayoutAttr::get(kernel.getContext(), layout));
+}
+
+FragType RoleMaterializer::getFragType(Value tile) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  if (type.getRank() == 0)
+    return FragType::get(kernel.getContext(), {}, type.getElementType(), nullptr);
+  return getFragType(type, layouts.get(tile));
+}
+
+void RoleMaterializer::hold(Value tile, const Layout &layout, Value fragment) {
+  fragments[tile].push_back({layout, fragment});
+}
+
+void RoleMaterializer::hold(Value tile, Value fragment) {
+  hold(tile, layouts.get(tile), fragment);
+}
+
+Value RoleMaterializer::getFragment(Value tile) { return getFragment(tile, layouts.get(tile)); }
+
+/// The fragment of `tile` in the layout `wanted`, converted where it is made.
+Value RoleMaterializer::getFragment(Value tile, const Layout &wanted) {
+  std::vector<Held> &held = fragments[tile];
+  assert(!held.empty() && "a tile is converted before its users");
+  for (const Held &have : held)
+    if (have.layout == wanted)
+      return have.fragment;
+  Value converted = convertLayout(held.front().fragment, held.front().layout, wanted);
+  held.push_back({wanted, converted});
+  return converted;
+}
+
+Value RoleMaterializer::convertLayout(Value fragment, const Layout &from, const Layout &to) {
+  auto type = cast<FragType>(fragment.getType());
+  OpBuilder builder(kernel.getContext());
+  builder.setInsertionPointAfterValue(fragment);
+  sched::Conversion cost;
+  Value scratch;
+  switch (layout::classifyConversion(from, to, roleAttr.getMembers())) {
+  case layout::ConversionClass::Free:
+    cost = sched::Conversion::free;
+    break;
+  case layout::ConversionClass::Shuffle:
+    cost = sched::Conversion::shuffle;
+    break;
+  case layout::ConversionClass::Shared:
+    cost = sched::Conversion::shared;
+    scratch = createOutside<sched::AllocOp>(
+        fragment.getLoc(), sched::BufType::get(type.getTile(), sched::Space::shared), "scratch");
+  }
+  return sched::ConvertOp::create(builder, fragment.getLoc(), getFragType(type.getTile(), to),
+                                  fragment, cost, scratch, /*ssa_name=*/StringAttr());
+}
+
+/// The layout over which a map computes: of its operands and results of the domain's
+/// shape; of pieces where all have fewer axes.
+Layout RoleMaterializer::getDomainLayout(sched::MapOp map) {
+  for (Value value : llvm::concat<Value>(llvm::to_vector(map.getIns()),
+                                         llvm::to_vector(map.getResults())))
+    if (auto tile = dyn_cast<RankedTensorType>(value.getType());
+        tile && tile.getShape() == map.getDomain())
+      return layouts.get(value);
+  return layouts.getPieces(map.getDomain());
+}
+
+//===----------------------------------------------------------------------===//
+// Loads and products
+//===----------------------------------------------------------------------===//
+
+/// How the product `dot` reads an operand that comes from memory: turned as the product
+/// wants it, if the tile is named transposed.
+std::optional<RoleMaterializer::Use> RoleMaterializer::getOperandUse(DotOp dot, bool right) {
+  bool trans = right ? dot.getTransB() : dot.getTransA();
+  Layout wanted = right ? layouts.getB(dot) : layouts.getA(dot);
+  return Use{wanted, trans};
+}
+
+/// The distinct forms in which the users of `tile` want it.
+std::vector<RoleMaterializer::Use> RoleMaterializer::getUses(Value tile) {
+  std::vector<Use> uses;
+  auto add = [&](Use use) {
+    if (!llvm::is_contained(uses, use))
+      uses.push_back(use);
+  };
+  for (OpOperand &operand : tile.getUses()) {
+    auto dot = dyn_cast<DotOp>(operand.getOwner());
+    if (dot && operand.get() != dot.getAcc())
+      add(*getOperandUse(dot, operand.getOperandNumber() == 1));
+    else
+      add({layouts.get(tile), false});
+  }
+  return uses;
+}
+
+LogicalResult RoleMaterializer::convert(LoadOp op) {
+  OpBuilder builder(op);
+  auto tile = cast<RankedTensorType>(op.getTile().getType());
+  for (const Use &use : getUses(op.getTile())) {
+    SmallVector<int64_t> shape(tile.getShape());
+    if (use.turned)
+      std::swap(shape[shape.size() - 2], shape.back());
+    Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
+    Value fragment = sched::LoadOp::create(
+        builder, op.getLoc(), getFragType(tile.clone(shape), layout), op.getView(), op.getAt(),
+        op.getUpto(), op.getPad(), use.turned, /*ahead=*/IntegerAttr(), /*where=*/Value(),
+        op.getLabelAttr(), /*ssa_name=*/StringAttr());
+    (use.turned ? turned : fragments)[op.getTile()].push_back({use.layout, fragment});
+  }
+  return success();
+}
+
+/// The fragments of a load whose tile lies in a buffer, transposed there or not.
+void RoleMaterializer::loadUses(OpBuilder &builder, LoadOp load, Value buffer, bool storedTurned,
+                                IntegerAttr ahead) {
+  auto tile = cast<RankedTensorType>(load.getTile().getType());
+  for (const Use &use : getUses(load.getTile())) {
+    SmallVector<int64_t> shape(tile.getShape());
+    if (use.turned)
+      std::swap(shape[shape.size() - 2], shape.back());
+    Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
+    Value fragment = sched::LoadOp::create(
+        builder, load.getLoc(), getFragType(tile.clone(shape), layout), buffer, ValueRange(),
+        ValueRange(), /*pad=*/Value(), use.turned != storedTurned, ahead, /*where=*/Value(),
+        /*label=*/StringAttr(), /*ssa_name=*/StringAttr());
+    (use.turned ? turned : fragments)[load.getTile()].push_back({use.layout, fragment});
+  }
+}
+
+LogicalResult RoleMaterializer::convert(StoreOp op) {
+  OpBuilder builder(op);
+  sched::StoreOp::create(builder, op.getLoc(), getFragment(op.getTile()), op.getView(),
+                         op.getAt(), op.getUpto(), /*trans=*/false, /*where=*/Value(),
+                         op.getLabelAttr());
+  return success();
+}
+
+/// The fragment of an operand, and whether the product names it transposed.
+std::pair<Value, bool> RoleMaterializer::getOperand(DotOp dot, bool right) {
+  Value tile = right ? dot.getB() : dot.getA();
+  Use use = *getOperandUse(dot, right);
+  for (const Held &have : (use.turned ? turned : fragments).lookup(tile))
+    if (have.layout == use.layout)
+      return {have.fragment, false};
+  return {getFragment(tile, right ? layouts.getB(dot) : layouts.getA(dot)), use.turned};
+}
+
+LogicalResult RoleMaterializer::convert(DotOp op) {
+  OpBuilder builder(op);
+  auto [a, transA] = getOperand(op, /*right=*/false);
+  auto [b, transB] = getOperand(op, /*right=*/true);
+  Value acc = op.getAcc() ? getFragment(op.getAcc(), layouts.get(op.getResult())) : Value();
+  auto mma = sched::MmaOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                                  /*is_async=*/false, a, b, /*c=*/Value(), /*scale=*/Value(), acc,
+                                  transA, transB, /*accumulate=*/false, /*panel=*/IntegerAttr(),
+                                  op.getLabelAttr(), /*ssa_name=*/StringAttr());
+  hold(op.getResult(), mma.getResult());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Maps
+//===----------------------------------------------------------------------===//
+
+/// The axis of a domain of two that a tile of rank 1 lacks, by what the body does with it.
+static int64_t getLackingAxis(Value inBody) {
+  if (auto reduce = inBody.getDefiningOp<ReduceOp>())
+    return reduce.getAxis();
+  for (Operation *user : inBody.getUsers())
+    if (auto broadcast = dyn_cast<BroadcastOp>(user))
+      return broadcast.getDims().front() == 0 ? 1 : 0;
+  return 1;
+}
+
+LogicalResult RoleMaterializer::convert(sched::MapOp op) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Layout domain = getDomainLayout(op);
+  auto getLayout = [&](Value tile, Value inBody) {
+    auto type = cast<RankedTensorType>(tile.getType());
+    if (type.getShape() == op.getDomain())
+      return domain;
+    return domain.dropAxis(getLackingAxis(inBody));
+  };
+
+  // One number everywhere needs no region.
+  Block &body = op.getBody().front();
+  if (op.getIns().empty() && op.getNumResults() == 1) {
+    DenseElementsAttr value;
+    if (matchPattern(op.getYield().getValues().front(), m_Constant(&value)) && value.isSplat()) {
+      Value number = createOutside<arith::ConstantOp>(
+          loc, cast<TypedAttr>(value.getSplatValue<Attribute>()));
+      hold(op.getResult(0), sched::SplatOp::create(builder, loc, getFragType(op.getResult(0)),
+                                                   number, /*ssa_name=*/StringAttr()));
+      return success();
+    }
+  }
+
+  SmallVector<Value> ins;
+  for (auto [in, argument] : llvm::zip(op.getIns(), body.getArguments())) {
+    if (cast<RankedTensorType>(in.getType()).getRank() == 0)
+      return op.emitOpError("reads a tile of rank 0, which has no form on fragments yet");
+    ins.push_back(getFragment(in, getLayout(in, argument)));
+  }
+  SmallVector<Type> types;
+  std::vector<Layout> given;
+  for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYield().getValues())) {
+    auto type = cast<RankedTensorType>(result.getType());
+    if (type.getRank() == 0)
+      return op.emitOpError("gives a tile of rank 0, which has no form on fragments yet");
+    given.push_back(getLayout(result, yielded));
+    types.push_back(getFragType(type, given.back()));
+  }
+  auto map = sched::MapOp::create(builder, loc, types, op.getDomain(), ins, ValueRange(),
+                                  op.getLabelAttr());
+  map.getBody().takeBody(op.getBody());
+  for (auto [result, fragment, layout] : llvm::zip(op.getResults(), map.getResults(), given))
+    hold(result, layout, fragment);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Regions
+//===----------------------------------------------------------------------===//
+
+LogicalResult RoleMaterializer::convert(scf::IfOp op) {
+  OpBuilder builder(op);
+  SmallVector<Type> types;
+  for (Value result : op.getResults())
+    types.push_back(isTile(result) ? Type(getFragType(result)) : result.getType());
+  auto branch = scf::IfOp::create(builder, op.getLoc(), types, op.getCondition(),
+                                  /*withElseRegion=*/!op.getElseRegion().empty());
+  for (auto [from, to] : llvm::zip(op->getRegions(), branch->getRegions())) {
+    if (from.empty())
+      continue;
+    Block &block = to.front();
+    block.clear();
+    block.getOperations().splice(block.end(), from.front().getOperations());
+    if (failed(convertBlock(block)))
+      return failure();
+    auto yield = cast<scf::YieldOp>(block.getTerminator());
+    builder.setInsertionPoint(yield);
+    SmallVector<Value> values;
+    for (auto [value, result] : llvm::zip(yield.getOperands(), op.getResults()))
+      values.push_back(isTile(value) ? getFragment(value, layouts.get(result)) : value);
+    scf::YieldOp::create(builder, op.getLoc(), values);
+    yield.erase();
+  }
+  for (auto [result, fragment] : llvm::zip(op.getResults(), branch.getResults())) {
+    if (isTile(result))
+      hold(result, fragment);
+    else
+      result.replaceAllUsesWith(fragment);
+  }
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(Operation *op) {
+  if (op->hasTrait<OpTrait::IsTerminator>())
+    return success();
+  bool touchesTiles = llvm::any_of(op->getOperandTypes(), [](Type t) { return isTile(t); }) ||
+                      llvm::any_of(op->getResultTypes(), [](Type t) { return isTile(t); });
+  if (!touchesTiles && !isa<StreamOp, scf::IfOp>(op)) {
+    if (op->getNumRegions() == 0)
+      return success();
+    return op->emitOpError("has no form on fragments yet");
+  }
+  LogicalResult result =
+      llvm::TypeSwitch<Operation *, LogicalResult>(op)
+          .Case<LoadOp, StoreOp, DotOp, sched::MapOp, StreamOp, scf::IfOp>(
+              [&](auto op) { return convert(op); })
+          .Default([](Operation *op) { return op->emitOpError("has no form on fragments yet"); });
+  done.push_back(op);
+  return result;
+}
+
+LogicalResult RoleMaterializer::convertBlock(Block &block) {
+  SmallVector<Operation *> ops = llvm::map_to_vector(block, [](Operation &op) { return &op; });
+  for (Operation *op : ops)
+    if (failed(convert(op)))
+      return failure();
+  return success();
+}
+
+/// Moves what touches tiles, and what hangs on it, into a new role; index arithmetic
+/// stays outside, where every role sees it.
+Block *RoleMaterializer::makeRole(Block &block) {
+  OpBuilder builder(block.getTerminator());
+  auto op = sched::RoleOp::create(
+      builder, kernel.getLoc(), builder.getStringAttr(roleAttr.getName()),
+      roleAttr.getGroups() ? sched::Members::groups : sched::Members::warps, roleAttr.getMembers(),
+      roleAttr.getRegs() ? builder.getI64IntegerAttr(roleAttr.getRegs()) : IntegerAttr());
+  if (op.getBody().empty())
+    op.getBody().emplaceBlock();
+  Block *inside = &op.getBody().front();
+  inside->clear();
+  builder.setInsertionPointToEnd(inside);
+  auto yield = sched::YieldOp::create(builder, kernel.getLoc(), ValueRange());
+  role = op;
+  llvm::SmallPtrSet<Operation *, 16> moved;
+  for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
+    if (&op == role)
+      break;
+    bool hangs = llvm::any_of(op.getOperands(), [&](Value operand) {
+      return isTile(operand) || moved.contains(operand.getDefiningOp());
+    });
+    bool gives = llvm::any_of(op.getResultTypes(), [](Type type) { return isTile(type); });
+    if (!hangs && !gives && op.getNumRegions() == 0 && isPure(&op))
+      continue;
+    op.moveBefore(yield);
+    moved.insert(&op);
+  }
+  return inside;
+}
+
+FailureOr<sched::KernelOp> RoleMaterializer::run() {
+  auto grid = *kernel.getBody().getOps<GridOp>().begin();
+  Block &block = grid.getBody().front();
+  // Constant tiles gather in the launch part, but instances use them.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(*grid->getBlock())))
+    if (isa<arith::ConstantOp>(op) && isTile(op.getResult(0)))
+      op.moveBefore(&block, block.begin());
+  if (failed(layouts.assign(kernel)))
+    return failure();
+  Block *inside = makeRole(block);
+  if (failed(convertBlock(*inside)))
+    return failure();
+  for (Operation *op : done)
+    op->dropAllReferences();
+  for (Operation *op : llvm::reverse(done))
+    op->erase();
+  grid.removeRolesAttr();
+  OpBuilder builder(kernel);
+  auto scheduled = sched::KernelOp::create(builder, kernel.getLoc(), kernel.getSymNameAttr(),
+                                           kernel.getArgsAttr(),
+                                           builder.getStringAttr(targetName));
+  scheduled.getBody().takeBody(kernel.getBody());
+  kernel.erase();
+  return scheduled;
+}
