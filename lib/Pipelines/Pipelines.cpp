@@ -11,6 +11,8 @@
 #include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Target/GpuInfo.h"
+#include "tegula/Target/TargetInfo.h"
 #include "tegula/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -77,13 +79,18 @@ void tegula::buildTileToLoopsPipeline(OpPassManager &pm) {
 
 void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
                                       const SchedOptions &options) {
-  // Streams split on what is linear in their position, which decomposition hides.
-  pm.addPass(createSplitStreamsPass());
+  bool hasWarps = isa_and_nonnull<const GpuInfo *>(lookupTarget(target));
+  // Streams split on what is linear in their position, which decomposition hides. Where
+  // masks are arithmetic on registers, one loop is worth more than three: what runs ahead
+  // crosses no seam.
+  if (!hasWarps)
+    pm.addPass(createSplitStreamsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createHoistLoadsPass());
   // Policies are set on structured ops and carried onto what these are made of.
   SetExpPolicyPassOptions exponentials;
-  exponentials.policy = symbolizeExpPolicy(options.expPolicy).value_or(ExpPolicy::poly);
+  exponentials.policy = symbolizeExpPolicy(options.expPolicy)
+                            .value_or(hasWarps ? ExpPolicy::hw : ExpPolicy::poly);
   pm.addPass(createSetExpPolicyPass(exponentials));
   pm.addPass(createSetAssociationPass());
   pm.addPass(createTegulaDecomposePass());
@@ -97,10 +104,18 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
   plan.print = options.printSchedule;
   pm.addPass(createSchedPlanPass(plan));
   pm.addPass(createSchedOrderAnchorsPass());
-  pm.addPass(createSchedFormMapsPass());
-  SchedMaterializePassOptions materialize;
-  materialize.target = target.str();
-  pm.addPass(createSchedMaterializePass(materialize));
+  SchedFormMapsPassOptions maps;
+  maps.rescale = !hasWarps;
+  pm.addPass(createSchedFormMapsPass(maps));
+  if (hasWarps) {
+    SchedMaterializeRolesPassOptions materialize;
+    materialize.target = target.str();
+    pm.addPass(createSchedMaterializeRolesPass(materialize));
+  } else {
+    SchedMaterializePassOptions materialize;
+    materialize.target = target.str();
+    pm.addPass(createSchedMaterializePass(materialize));
+  }
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

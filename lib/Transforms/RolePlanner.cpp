@@ -43,9 +43,8 @@ ScheduleRoleAttr RolePlanner::planRole() {
   while (warps < 16 && (warps * 2) * gpu.getWarpSize() <= gpu.getThreadsPerBlock() &&
          most / (warps * gpu.getWarpSize()) > gpu.getRegistersPerLane() * 5 / 8)
     warps *= 2;
-  int64_t regs = std::min(gpu.getRegistersPerLane(), gpu.getEntryRegisters(
-                                                         static_cast<int32_t>(warps) *
-                                                         gpu.getWarpSize()));
+  int64_t regs = std::min(gpu.getRegistersPerLane(),
+                          gpu.getEntryRegisters(static_cast<int32_t>(warps) * gpu.getWarpSize()));
   return ScheduleRoleAttr::get(kernel.getContext(), "all", /*groups=*/false, warps, regs);
 }
 
@@ -125,7 +124,8 @@ bool RolePlanner::hasAlignedRows(LoadOp load) {
     if (auto block = dyn_cast<BlockArgument>(value)) {
       Operation *parent = block.getOwner()->getParentOp();
       if (auto stream = dyn_cast<StreamOp>(parent))
-        return block == stream.getPosition() && static_cast<int64_t>(stream.getStep()) * bytes % pieceBytes == 0 &&
+        return block == stream.getPosition() &&
+               static_cast<int64_t>(stream.getStep()) * bytes % pieceBytes == 0 &&
                isWhole(stream.getLo());
       if (auto grid = dyn_cast<GridOp>(parent))
         return grid.getSteps()[block.getArgNumber()] * bytes % pieceBytes == 0;
@@ -235,8 +235,7 @@ ScheduleAttr RolePlanner::plan(StreamOp stream) {
       labels.push_back(beside ? label : StringAttr::get(context, label.getValue() + ".put"));
     }
     rings.push_back(ScheduleRingAttr::get(context, "ring" + std::to_string(ringCount++),
-                                          beside ? RingKind::fifo : RingKind::sync, depth,
-                                          labels));
+                                          beside ? RingKind::fifo : RingKind::sync, depth, labels));
   }
 
   SmallVector<ScheduleRowAttr> rows;
@@ -276,8 +275,8 @@ ScheduleAttr RolePlanner::plan(StreamOp stream) {
           for (LoadOp load : groups[found->second])
             addRow(load.getLabelAttr(), /*stage=*/0);
       }
-      addRow(anchor.label, lead,
-             fromRing ? std::optional(ScheduleFlag::ahead) : std::nullopt, fromRing);
+      addRow(anchor.label, lead, fromRing ? std::optional(ScheduleFlag::ahead) : std::nullopt,
+             fromRing);
     } else if (isa<LoadOp, StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp>(anchor.op)) {
       flush();
       addRow(anchor.label, lead);

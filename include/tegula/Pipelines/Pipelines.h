@@ -33,9 +33,9 @@ enum class Level { Tegula, Sched, Loops, NVVM, ROCDL, LLVM, Asm, Obj, PTX, Cubin
 
 /// What the scheduled path leaves to its caller.
 struct SchedOptions {
-  /// The unit that computes exponentials where the author says nothing: "poly", "hw"
-  /// or "mix". All mean the polynomial on a CPU.
-  std::string expPolicy = "poly";
+  /// The unit that computes exponentials where the author says nothing: "poly", "hw" or
+  /// "mix"; empty for what suits the target. All mean the polynomial on a CPU.
+  std::string expPolicy;
   /// Writes the schedules to standard output, as tables.
   bool printSchedule = false;
 };

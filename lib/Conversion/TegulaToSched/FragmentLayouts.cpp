@@ -64,8 +64,8 @@ LogicalResult FragmentLayouts::collect(sched::MapOp map) {
                                << ", which has no form on fragments yet";
     return success();
   };
-  for (Value value : llvm::concat<Value>(llvm::to_vector(map.getIns()),
-                                         llvm::to_vector(map.getResults())))
+  for (Value value :
+       llvm::concat<Value>(llvm::to_vector(map.getIns()), llvm::to_vector(map.getResults())))
     if (failed(sort(value)))
       return failure();
   for (Value value : ArrayRef(whole).drop_front(whole.empty() ? 0 : 1))
@@ -158,11 +158,11 @@ Layout FragmentLayouts::getPieces(ArrayRef<int64_t> shape, unsigned elementBytes
   unsigned laneBits = llvm::Log2_32(gpu.getWarpSize());
   unsigned vectorBits = llvm::Log2_32(std::max(1u, 16 / elementBytes));
   vectorBits = std::min({vectorBits, 3u, llvm::Log2_64(tile[1])});
-  unsigned colBits = std::clamp(llvm::Log2_64_Ceil(tile[1]), std::max(3u, vectorBits),
-                                vectorBits + laneBits);
-  std::string name = ("v" + Twine(1 << vectorBits) + "c" + Twine(1 << colBits) +
-                      (laneBits == 5 ? "w32" : ""))
-                         .str();
+  unsigned colBits =
+      std::clamp(llvm::Log2_64_Ceil(tile[1]), std::max(3u, vectorBits), vectorBits + laneBits);
+  std::string name =
+      ("v" + Twine(1 << vectorBits) + "c" + Twine(1 << colBits) + (laneBits == 5 ? "w32" : ""))
+          .str();
   const layout::Atom *atom = layout::findAtom(name);
   assert(atom && "the table has pieces of every size");
   return cover(*atom, tile);
@@ -196,8 +196,7 @@ FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
     return dot.emitOpError() << "has a result of rank " << d.getRank()
                              << ", which has no form on fragments yet";
   std::optional<Element> element = getElement(a.getElementType());
-  const MatrixUnit *unit =
-      element ? findUnit(gpu, *element, d.getShape().front(), warps) : nullptr;
+  const MatrixUnit *unit = element ? findUnit(gpu, *element, d.getShape().front(), warps) : nullptr;
   Product product;
   product.unit = unit ? unit->atom.str() : "fma" + std::to_string(gpu.getWarpSize());
   // Where operands come from registers by lanes that own a row of A and D alike, the
@@ -215,8 +214,7 @@ FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
                                                   cover(turnedB, {32, 32}, layout::Warps{}), 1);
   }
   Extents tile = getMatrixExtents(d);
-  product.warps =
-      deal(warps, countAtoms(product.transposed ? atom->getTransposed() : *atom, tile));
+  product.warps = deal(warps, countAtoms(product.transposed ? atom->getTransposed() : *atom, tile));
   return product;
 }
 
@@ -290,8 +288,7 @@ LogicalResult FragmentLayouts::assign(KernelOp kernel) {
     }
     for (Value tile : tiles)
       if (int64_t rank = getTile(tile).getRank(); rank > 0 && (rank > 1) == matrices)
-        settle(tile, getPieces(getTile(tile).getShape(),
-                               bytes[classes[numbers.lookup(tile)]]));
+        settle(tile, getPieces(getTile(tile).getShape(), bytes[classes[numbers.lookup(tile)]]));
   }
   return success();
 }

@@ -48,18 +48,22 @@ void RoleMaterializer::hold(Value tile, const Layout &layout, Value fragment) {
   fragments[tile].push_back({layout, fragment});
 }
 
-void RoleMaterializer::hold(Value tile, Value fragment) {
-  hold(tile, layouts.get(tile), fragment);
-}
+void RoleMaterializer::hold(Value tile, Value fragment) { hold(tile, layouts.get(tile), fragment); }
 
 Value RoleMaterializer::getFragment(Value tile) { return getFragment(tile, layouts.get(tile)); }
+
+/// Whether two layouts are one to a reader of the program: a product says by name which
+/// atoms its operands have.
+static bool isSame(const Layout &a, const Layout &b) {
+  return a == b && a.getAtom().name == b.getAtom().name;
+}
 
 /// The fragment of `tile` in the layout `wanted`, converted where it is made.
 Value RoleMaterializer::getFragment(Value tile, const Layout &wanted) {
   std::vector<Held> &held = fragments[tile];
   assert(!held.empty() && "a tile is converted before its users");
   for (const Held &have : held)
-    if (have.layout == wanted)
+    if (isSame(have.layout, wanted))
       return have.fragment;
   Value converted = convertLayout(held.front().fragment, held.front().layout, wanted);
   held.push_back({wanted, converted});
@@ -91,8 +95,8 @@ Value RoleMaterializer::convertLayout(Value fragment, const Layout &from, const 
 /// The layout over which a map computes: of its operands and results of the domain's
 /// shape; of pieces where all have fewer axes.
 Layout RoleMaterializer::getDomainLayout(sched::MapOp map) {
-  for (Value value : llvm::concat<Value>(llvm::to_vector(map.getIns()),
-                                         llvm::to_vector(map.getResults())))
+  for (Value value :
+       llvm::concat<Value>(llvm::to_vector(map.getIns()), llvm::to_vector(map.getResults())))
     if (auto tile = dyn_cast<RankedTensorType>(value.getType());
         tile && tile.getShape() == map.getDomain())
       return layouts.get(value);
@@ -138,8 +142,8 @@ LogicalResult RoleMaterializer::convert(LoadOp op) {
     Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
     Value fragment = sched::LoadOp::create(
         builder, op.getLoc(), getFragType(tile.clone(shape), layout), op.getView(), op.getAt(),
-        op.getUpto(), op.getPad(), use.turned, /*ahead=*/IntegerAttr(), /*where=*/Value(),
-        op.getLabelAttr(), /*ssa_name=*/StringAttr());
+        /*by=*/Value(), op.getUpto(), op.getPad(), use.turned, /*ahead=*/IntegerAttr(),
+        /*where=*/Value(), op.getLabelAttr(), /*ssa_name=*/StringAttr());
     (use.turned ? turned : fragments)[op.getTile()].push_back({use.layout, fragment});
   }
   return success();
@@ -156,7 +160,8 @@ void RoleMaterializer::loadUses(OpBuilder &builder, LoadOp load, Value buffer, b
     Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
     Value fragment = sched::LoadOp::create(
         builder, load.getLoc(), getFragType(tile.clone(shape), layout), buffer, ValueRange(),
-        ValueRange(), /*pad=*/Value(), use.turned != storedTurned, ahead, /*where=*/Value(),
+        /*by=*/Value(), ValueRange(), /*pad=*/Value(), use.turned != storedTurned, ahead,
+        /*where=*/Value(),
         /*label=*/StringAttr(), /*ssa_name=*/StringAttr());
     (use.turned ? turned : fragments)[load.getTile()].push_back({use.layout, fragment});
   }
@@ -164,9 +169,8 @@ void RoleMaterializer::loadUses(OpBuilder &builder, LoadOp load, Value buffer, b
 
 LogicalResult RoleMaterializer::convert(StoreOp op) {
   OpBuilder builder(op);
-  sched::StoreOp::create(builder, op.getLoc(), getFragment(op.getTile()), op.getView(),
-                         op.getAt(), op.getUpto(), /*trans=*/false, /*where=*/Value(),
-                         op.getLabelAttr());
+  sched::StoreOp::create(builder, op.getLoc(), getFragment(op.getTile()), op.getView(), op.getAt(),
+                         op.getUpto(), /*trans=*/false, /*where=*/Value(), op.getLabelAttr());
   return success();
 }
 
@@ -175,7 +179,7 @@ std::pair<Value, bool> RoleMaterializer::getOperand(DotOp dot, bool right) {
   Value tile = right ? dot.getB() : dot.getA();
   Use use = *getOperandUse(dot, right);
   for (const Held &have : (use.turned ? turned : fragments).lookup(tile))
-    if (have.layout == use.layout)
+    if (isSame(have.layout, use.layout))
       return {have.fragment, false};
   return {getFragment(tile, right ? layouts.getB(dot) : layouts.getA(dot)), use.turned};
 }
@@ -190,6 +194,141 @@ LogicalResult RoleMaterializer::convert(DotOp op) {
                                   transA, transB, /*accumulate=*/false, /*panel=*/IntegerAttr(),
                                   op.getLabelAttr(), /*ssa_name=*/StringAttr());
   hold(op.getResult(), mma.getResult());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Indices
+//===----------------------------------------------------------------------===//
+
+/// An index tile where the rows that it names are.
+Value RoleMaterializer::getRowIndices(Value indices, Value tile) {
+  return getFragment(indices, layouts.get(tile).dropAxis(1));
+}
+
+LogicalResult RoleMaterializer::convert(GatherOp op) {
+  if (op.getAxis() != 0)
+    return op.emitOpError("gathers along an axis that is not the first, which has no form on "
+                          "fragments yet");
+  OpBuilder builder(op);
+  hold(op.getTile(),
+       sched::LoadOp::create(builder, op.getLoc(), getFragType(op.getTile()), op.getView(),
+                             op.getAt(), getRowIndices(op.getBy(), op.getTile()), op.getUpto(),
+                             op.getPad(), /*trans=*/false, /*ahead=*/IntegerAttr(),
+                             /*where=*/Value(), op.getLabelAttr(), /*ssa_name=*/StringAttr()));
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(ScatterOp op) {
+  if (op.getAxis() != 0)
+    return op.emitOpError("scatters along an axis that is not the first, which has no form on "
+                          "fragments yet");
+  OpBuilder builder(op);
+  sched::ScatterOp::create(builder, op.getLoc(), getFragment(op.getTile()), op.getView(),
+                           op.getAt(), getRowIndices(op.getBy(), op.getTile()), op.getAxis(),
+                           op.getUpto(), op.getLabelAttr());
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(ReduceStoreOp op) {
+  if (op.getHow() != ReduceHow::atomic)
+    return op.emitOpError() << "is " << stringifyReduceHow(op.getHow())
+                            << ", which instances that run at once cannot be yet";
+  OpBuilder builder(op);
+  sched::ReduceStoreOp::create(builder, op.getLoc(), op.getKind(), getFragment(op.getTile()),
+                               op.getView(), op.getAt(), op.getUpto(), /*atomic=*/true,
+                               op.getLabelAttr());
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(SegmentSumOp op) {
+  OpBuilder builder(op);
+  auto sum = sched::SegmentSumOp::create(
+      builder, op.getLoc(), getFragType(op.getResult()), getFragment(op.getX()),
+      getRowIndices(op.getBy(), op.getX()), /*dest=*/Value(), getFragment(op.getAcc()),
+      op.getLabelAttr(), /*ssa_name=*/StringAttr());
+  hold(op.getResult(), sum.getResult());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Elements that change places
+//===----------------------------------------------------------------------===//
+
+LogicalResult RoleMaterializer::convert(TransposeOp op) {
+  OpBuilder builder(op);
+  SmallVector<int64_t> zeros(op.getPerm().size(), 0);
+  hold(op.getResult(), sched::CutOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                                            getFragment(op.getX()), zeros, op.getPerm()));
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(tensor::ExtractSliceOp op) {
+  RankedTensorType from = op.getSourceType();
+  if (!op.hasUnitStride() || from.getRank() != op.getType().getRank() ||
+      llvm::any_of(op.getStaticOffsets(), ShapedType::isDynamic))
+    return op.emitOpError("drops axes, takes strides or starts at a computed place, which has no "
+                          "form on fragments yet");
+  OpBuilder builder(op);
+  hold(op.getResult(),
+       sched::CutOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                            getFragment(op.getSource()), op.getStaticOffsets(),
+                            llvm::to_vector(llvm::seq<int64_t>(0, from.getRank()))));
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(ConcatOp op) {
+  OpBuilder builder(op);
+  SmallVector<Value> parts;
+  for (Value part : op.getXs())
+    parts.push_back(getFragment(part));
+  hold(op.getResult(), sched::ConcatOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                                               parts, op.getAxis()));
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(ReshapeOp op) {
+  OpBuilder builder(op);
+  auto reshape = sched::ReshapeOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                                          getFragment(op.getX()), /*dest=*/Value());
+  hold(op.getResult(), reshape.getResult());
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(ScanOp op) {
+  OpBuilder builder(op);
+  auto scan = sched::ScanOp::create(builder, op.getLoc(), getFragType(op.getResult()), op.getKind(),
+                                    getFragment(op.getX()), /*dest=*/Value(), op.getAxis(),
+                                    op.getReverse(), op.getExclusive());
+  hold(op.getResult(), scan.getResult());
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(ArgMaxOp op) {
+  OpBuilder builder(op);
+  auto argmax = sched::ArgMaxOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                                        getFragment(op.getX()), /*dest=*/Value(), op.getAxis());
+  hold(op.getResult(), argmax.getResult());
+  return success();
+}
+
+/// Kept with the code, and read where it is used.
+LogicalResult RoleMaterializer::convert(arith::ConstantOp op) {
+  auto value = cast<ElementsAttr>(op.getValue());
+  OpBuilder builder(op);
+  if (auto splat = dyn_cast<SplatElementsAttr>(value)) {
+    Value number = createOutside<arith::ConstantOp>(
+        op.getLoc(), cast<TypedAttr>(splat.getSplatValue<Attribute>()));
+    hold(op, sched::SplatOp::create(builder, op.getLoc(), getFragType(op), number,
+                                    /*ssa_name=*/StringAttr()));
+    return success();
+  }
+  auto tile = cast<RankedTensorType>(op.getType());
+  Value buffer = createOutside<sched::ConstantOp>(op.getLoc(), sched::BufType::get(tile), value);
+  hold(op, sched::LoadOp::create(builder, op.getLoc(), getFragType(op), buffer, ValueRange(),
+                                 /*by=*/Value(), ValueRange(), /*pad=*/Value(), /*trans=*/false,
+                                 /*ahead=*/IntegerAttr(), /*where=*/Value(),
+                                 /*label=*/StringAttr(), /*ssa_name=*/StringAttr()));
   return success();
 }
 
@@ -223,8 +362,8 @@ LogicalResult RoleMaterializer::convert(sched::MapOp op) {
   if (op.getIns().empty() && op.getNumResults() == 1) {
     DenseElementsAttr value;
     if (matchPattern(op.getYield().getValues().front(), m_Constant(&value)) && value.isSplat()) {
-      Value number = createOutside<arith::ConstantOp>(
-          loc, cast<TypedAttr>(value.getSplatValue<Attribute>()));
+      Value number =
+          createOutside<arith::ConstantOp>(loc, cast<TypedAttr>(value.getSplatValue<Attribute>()));
       hold(op.getResult(0), sched::SplatOp::create(builder, loc, getFragType(op.getResult(0)),
                                                    number, /*ssa_name=*/StringAttr()));
       return success();
@@ -302,7 +441,9 @@ LogicalResult RoleMaterializer::convert(Operation *op) {
   }
   LogicalResult result =
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
-          .Case<LoadOp, StoreOp, DotOp, sched::MapOp, StreamOp, scf::IfOp>(
+          .Case<LoadOp, StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp, DotOp,
+                sched::MapOp, TransposeOp, tensor::ExtractSliceOp, ConcatOp, ReshapeOp, ScanOp,
+                ArgMaxOp, arith::ConstantOp, StreamOp, scf::IfOp>(
               [&](auto op) { return convert(op); })
           .Default([](Operation *op) { return op->emitOpError("has no form on fragments yet"); });
   done.push_back(op);
@@ -367,8 +508,7 @@ FailureOr<sched::KernelOp> RoleMaterializer::run() {
   grid.removeRolesAttr();
   OpBuilder builder(kernel);
   auto scheduled = sched::KernelOp::create(builder, kernel.getLoc(), kernel.getSymNameAttr(),
-                                           kernel.getArgsAttr(),
-                                           builder.getStringAttr(targetName));
+                                           kernel.getArgsAttr(), builder.getStringAttr(targetName));
   scheduled.getBody().takeBody(kernel.getBody());
   kernel.erase();
   return scheduled;

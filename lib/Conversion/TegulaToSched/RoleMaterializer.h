@@ -21,7 +21,9 @@
 
 #include "tegula/Dialect/Tegula/IR/Schedule.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace tegula {
@@ -49,6 +51,7 @@ private:
   void hold(mlir::Value tile, const layout::Layout &layout, mlir::Value fragment);
   mlir::Value getFragment(mlir::Value tile);
   mlir::Value getFragment(mlir::Value tile, const layout::Layout &wanted);
+  mlir::Value getRowIndices(mlir::Value indices, mlir::Value tile);
   mlir::Value convertLayout(mlir::Value fragment, const layout::Layout &from,
                             const layout::Layout &to);
   layout::Layout getDomainLayout(sched::MapOp map);
@@ -74,14 +77,24 @@ private:
   mlir::LogicalResult convert(LoadOp op);
   mlir::LogicalResult convert(StoreOp op);
   mlir::LogicalResult convert(DotOp op);
+  mlir::LogicalResult convert(GatherOp op);
+  mlir::LogicalResult convert(ScatterOp op);
+  mlir::LogicalResult convert(ReduceStoreOp op);
+  mlir::LogicalResult convert(SegmentSumOp op);
+  mlir::LogicalResult convert(TransposeOp op);
+  mlir::LogicalResult convert(mlir::tensor::ExtractSliceOp op);
+  mlir::LogicalResult convert(ConcatOp op);
+  mlir::LogicalResult convert(ReshapeOp op);
+  mlir::LogicalResult convert(ScanOp op);
+  mlir::LogicalResult convert(ArgMaxOp op);
+  mlir::LogicalResult convert(mlir::arith::ConstantOp op);
   mlir::LogicalResult convert(sched::MapOp op);
   mlir::LogicalResult convert(StreamOp op);
   mlir::LogicalResult convert(mlir::scf::IfOp op);
 
   mlir::Block *makeRole(mlir::Block &block);
   /// An op outside the role, at the end of what stands there.
-  template <typename Op, typename... Args>
-  Op createOutside(mlir::Location loc, Args &&...args) {
+  template <typename Op, typename... Args> Op createOutside(mlir::Location loc, Args &&...args) {
     mlir::OpBuilder builder(role);
     return Op::create(builder, loc, std::forward<Args>(args)...);
   }

@@ -20,8 +20,7 @@ using namespace tegula;
 
 namespace {
 
-struct SchedMaterializeRoles
-    : tegula::impl::SchedMaterializeRolesPassBase<SchedMaterializeRoles> {
+struct SchedMaterializeRoles : tegula::impl::SchedMaterializeRolesPassBase<SchedMaterializeRoles> {
   using SchedMaterializeRolesPassBase::SchedMaterializeRolesPassBase;
 
   void runOnOperation() override {

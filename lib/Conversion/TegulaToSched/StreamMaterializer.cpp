@@ -185,7 +185,7 @@ FailureOr<Value> StreamMaterializer::fetch(LoadOp load, Value trip, int64_t lead
   RankedTensorType tile = load.getTile().getType();
   Layout pieces = parent.layouts.getPieces(tile.getShape(), tile.getElementTypeBitWidth() / 8);
   return sched::LoadOp::create(builder, load.getLoc(), parent.getFragType(tile, pieces),
-                               load.getView(), lookup(*at, load.getAt()),
+                               load.getView(), lookup(*at, load.getAt()), /*by=*/Value(),
                                lookup(*at, load.getUpto()),
                                load.getPad() ? at->lookupOrDefault(load.getPad()) : Value(),
                                /*trans=*/false, /*ahead=*/IntegerAttr(), on, load.getLabelAttr(),
@@ -203,8 +203,7 @@ LogicalResult StreamMaterializer::fill(Ring &ring, Value trip, int64_t lead, Val
       bool before = llvm::is_contained(waiting, load);
       Value fragment = (before ? fetchedBefore : fetched).lookup(load);
       sched::StoreOp::create(builder, load.getLoc(), fragment, part, ValueRange(), ValueRange(),
-                             isStoredTurned(load), /*where=*/Value(),
-                             ring.attr.getLabels()[i]);
+                             isStoredTurned(load), /*where=*/Value(), ring.attr.getLabels()[i]);
       continue;
     }
     FailureOr<IRMapping> at = cloneCoordinates(load, trip, lead);
@@ -213,12 +212,11 @@ LogicalResult StreamMaterializer::fill(Ring &ring, Value trip, int64_t lead, Val
     ScheduleRowAttr row = findRow(stream.getScheduleAttr(), ring.attr.getLabels()[i]);
     sched::Engine engine =
         row.has(ScheduleFlag::direct) ? sched::Engine::direct : sched::Engine::async;
-    sched::CopyOp::create(
-        builder, load.getLoc(), sched::EngineAttr::get(builder.getContext(), engine),
-        load.getView(),
-        lookup(*at, load.getAt()), /*by=*/Value(), lookup(*at, load.getUpto()),
-        load.getPad() ? at->lookupOrDefault(load.getPad()) : Value(), part, on,
-        load.getLabelAttr());
+    sched::CopyOp::create(builder, load.getLoc(),
+                          sched::EngineAttr::get(builder.getContext(), engine), load.getView(),
+                          lookup(*at, load.getAt()), /*by=*/Value(), lookup(*at, load.getUpto()),
+                          load.getPad() ? at->lookupOrDefault(load.getPad()) : Value(), part, on,
+                          load.getLabelAttr());
   }
   sched::CommitOp::create(builder, loc, slot);
   return success();
@@ -226,9 +224,9 @@ LogicalResult StreamMaterializer::fill(Ring &ring, Value trip, int64_t lead, Val
 
 /// Waits for the slot of this trip and gives its readers their fragments.
 void StreamMaterializer::waitFor(Ring &ring) {
-  Value slot = sched::WaitOp::create(builder, loc, ring.channel,
-                                     builder.getI64IntegerAttr(ring.inflight),
-                                     /*ssa_name=*/StringAttr());
+  Value slot =
+      sched::WaitOp::create(builder, loc, ring.channel, builder.getI64IntegerAttr(ring.inflight),
+                            /*ssa_name=*/StringAttr());
   slots[ring.channel] = slot;
 }
 
@@ -310,8 +308,8 @@ LogicalResult StreamMaterializer::runTrip(scf::ForOp loop) {
     const Step &step = timing.steps[at];
     Value on;
     if (step.lead)
-      on = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt,
-                                 getAhead(trip, step.lead), trips);
+      on = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, getAhead(trip, step.lead),
+                                 trips);
     switch (step.kind) {
     case Step::Kind::Compute:
       if (failed(compute(step.op, loop.getBody())))

@@ -73,12 +73,12 @@ LogicalResult StreamTiming::collectSteps(StreamOp stream) {
     size_t last = 0;
     for (auto [label, load] : llvm::zip(ring.attr.getLabels(), ring.loads)) {
       if (!load)
-        return stream.emitOpError() << "puts '" << label.getValue() << "' into ring '"
-                                    << ring.attr.getName()
-                                    << "', which is no load of the stream's own body";
+        return stream.emitOpError()
+               << "puts '" << label.getValue() << "' into ring '" << ring.attr.getName()
+               << "', which is no load of the stream's own body";
       if (getStage(schedule, label.getValue()) != lastStage - ring.lead)
-        return stream.emitOpError() << "fills ring '" << ring.attr.getName()
-                                    << "' at different stages";
+        return stream.emitOpError()
+               << "fills ring '" << ring.attr.getName() << "' at different stages";
       last = std::max(last, rowOf.lookup(label.getValue()));
       ringOf[load] = i;
     }
@@ -87,8 +87,8 @@ LogicalResult StreamTiming::collectSteps(StreamOp stream) {
   llvm::sort(pending, [](Pending a, Pending b) { return a.row < b.row; });
   auto flush = [&](size_t row) {
     while (!pending.empty() && pending.front().row < row) {
-      steps.push_back({Step::Kind::Fill, pending.front().ring, nullptr,
-                       rings[pending.front().ring].lead});
+      steps.push_back(
+          {Step::Kind::Fill, pending.front().ring, nullptr, rings[pending.front().ring].lead});
       pending.erase(pending.begin());
     }
   };

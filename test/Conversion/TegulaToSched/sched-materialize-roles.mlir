@@ -34,7 +34,7 @@
 // product; B is stored transposed, as no instruction turns it on the way out, and the
 // product computes its result transposed.
 
-// REGS-DAG: #[[D:.*]] = #sched.layout<mfma32.D^T [1, 4] warps [4, 1]>
+// REGS-DAG: #[[D:.*]] = #sched.layout<"mfma32.D^T" [1, 4] warps [4, 1]>
 // REGS-LABEL: sched.kernel @matmul
 // REGS: %[[RING:.*]] = sched.channel %{{.*}}, %{{.*}} kind sync : !sched.buf<2 x 128x64xbf16, shared, swz auto>, !sched.buf<2 x 128x64xbf16, shared, swz auto>
 // REGS: sched.role @all warps 4 regs 256 {
