@@ -213,7 +213,7 @@ LogicalResult Lowering::lowerOp(Operation *op) {
 LogicalResult Lowering::lowerRegions(Operation *op) {
   for (Region &region : op->getRegions())
     for (Block &block : region) {
-      if (llvm::any_of(block.getArgumentTypes(), isTileLevel))
+      if (llvm::any_of(block.getArgumentTypes(), isToBeLowered))
         return op->emitOpError("hands a tile to its body and has no meaning as scalar loops");
       if (failed(lowerBlock(block)))
         return failure();

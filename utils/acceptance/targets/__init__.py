@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from acceptance import Point
-from acceptance.targets import backends, layouts, simulator
+from acceptance.targets import backends, layouts, scheduled, simulator
 
-POINTS: tuple[Point, ...] = tuple(found for area in (backends, layouts, simulator) for found in area.point.all())
+AREAS = (backends, layouts, scheduled, simulator)
+POINTS: tuple[Point, ...] = tuple(found for area in AREAS for found in area.point.all())
