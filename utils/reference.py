@@ -2,7 +2,8 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Writes docs/reference: ops, attributes, types and passes, as their definitions (.td) describe them.
+"""Writes docs/reference: ops, attributes, types and passes as their definitions (.td) describe them, and
+what the simulator models as its tables (Intrinsics.def) list it.
 
 usage: utils/reference.py [--check] [--folder FOLDER]
        --check writes nothing; the exit status says whether the pages are up to date
@@ -28,6 +29,20 @@ PASSES = {
     "Passes between levels": "include/tegula/Conversion/Passes.td",
 }
 
+INTRINSICS = {
+    "NVIDIA": "lib/Simulator/NVVM/Intrinsics.def",
+    "AMD": "lib/Simulator/AMDGPU/Intrinsics.def",
+}
+EVIDENCE = {"Chip": "on chip", "Document": "against document", "None": "not"}
+SIMULATOR = """# Instructions of the simulator
+
+Every intrinsic that the simulator models, by the instruction it stands for (a title of the vendor's manual), and what
+its meaning has been compared with: *on chip*, with what a real device computes; *against document*, with a statement of
+its layout or meaning from the manual that a test makes independently; *not*, with nothing of its own. Whatever is not
+listed is refused by name. LLVM's own instructions are compared with LLVM's constant folder. Inline PTX is parsed; its
+instructions run as the intrinsics here do.
+"""
+
 
 def tblgen(source: str, *options: str) -> str:
     """What mlir-tblgen writes for a file, without its mark."""
@@ -42,6 +57,25 @@ def tidy(page: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
 
 
+def simulator() -> str:
+    """The page of what the simulator models."""
+    parts = [SIMULATOR]
+    counts = dict.fromkeys(EVIDENCE.values(), 0)
+    row = re.compile(r'^\w+\((\w+), \w+, \w+, \w+, "([^"]*)", (\w+)\)', re.MULTILINE)
+    for vendor, source in INTRINSICS.items():
+        sections: dict[str, dict[str, list[str]]] = {}
+        for name, section, evidence in row.findall((ROOT / source).read_text(encoding="utf-8")):
+            status = EVIDENCE[evidence]
+            counts[status] += 1
+            sections.setdefault(section, {}).setdefault(status, []).append(f"`llvm.{name.replace('_', '.')}`")
+        lines = [f"## {vendor}\n", "| instruction | intrinsics | compared |", "|---|---|---|"]
+        for section, by_status in sections.items():
+            lines += [f"| {section} | {' '.join(names)} | {status} |" for status, names in by_status.items()]
+        parts.append("\n".join(lines) + "\n")
+    parts.insert(1, ", ".join(f"{status}: {count}" for status, count in counts.items()) + ".\n")
+    return "\n".join(parts)
+
+
 def pages() -> dict[str, str]:
     """The text of each page, by its name."""
     made = {
@@ -50,6 +84,7 @@ def pages() -> dict[str, str]:
     }
     parts = [f"# {name}\n\n{tblgen(source, '-gen-pass-doc')}\n" for name, source in PASSES.items()]
     made["passes.md"] = TITLE.format(source=" and ".join(PASSES.values())) + tidy("\n".join(parts))
+    made["simulator-instructions.md"] = TITLE.format(source=" and ".join(INTRINSICS.values())) + tidy(simulator())
     return made
 
 

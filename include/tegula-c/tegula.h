@@ -338,6 +338,58 @@ TEGULA_EXPORT tegula_diagnostics *tegula_gpu_launch(tegula_gpu_module *module, c
                                                     const tegula_gpu_launch_info *info,
                                                     void **arguments);
 
+/* Simulating ------------------------------------------------------------ */
+
+/** Global memory of a simulated launch, which works on the caller's bytes. */
+typedef struct tegula_simulated_buffer {
+  /** For messages. */
+  const char *name;
+  void *data;
+  uint64_t bytes;
+  /** Bytes of an element, and the sizes of the tensor, row-major, for messages; rank 0: flat. */
+  uint32_t element_bytes, rank;
+  const int64_t *sizes;
+  /** Not 0: a store to it is an error; its bytes hold no values before the kernel writes some. */
+  int32_t read_only, undefined;
+} tegula_simulated_buffer;
+
+/** An argument of the device function: an address, or a scalar. */
+typedef struct tegula_simulated_argument {
+  /** Which buffer; -1: a scalar. */
+  int32_t buffer;
+  /** An offset into the buffer in bytes, or the scalar's bits. */
+  uint64_t bits;
+} tegula_simulated_argument;
+
+/** A launch in the simulator. Set `size` to sizeof(tegula_simulation) and what is not needed
+    to 0. */
+typedef struct tegula_simulation {
+  size_t size;
+  const char *kernel;
+  uint32_t grid[3], block[3];
+  /** Dynamic shared memory of a block. */
+  uint64_t shared_bytes;
+  const tegula_simulated_buffer *buffers;
+  size_t buffer_count;
+  const tegula_simulated_argument *arguments;
+  size_t argument_count;
+  /** What a GPU leaves open, the order of blocks and warps and the arrival of copies, is drawn
+      from the seed; the same seed gives the same run. */
+  uint64_t seed;
+  /** Not 0: does not look for data races. */
+  int32_t no_races;
+} tegula_simulation;
+
+/** Runs a kernel for a GPU on this CPU, checked. `text` is an LLVM module (text or bitcode) of
+    `size` bytes whose target triple says which machine. The result is the run's counters as
+    JSON. Whatever the kernel does wrong is an error, and then there is no result: the message
+    starts with the kind ("out-of-bounds: ..."), the sites are the author's lines. Free the
+    result with tegula_bytes_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_simulate(const char *text, size_t size,
+                                                  const char *file_name,
+                                                  const tegula_simulation *simulation,
+                                                  tegula_bytes **counters);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "tegula-c/tegula.h"
+#include "Opaque.h"
 
 #include "tegula/Pipelines/Compile.h"
 #include "tegula/Runtime/Artifact.h"
@@ -23,13 +23,6 @@ using namespace tegula;
 // Opaque types
 //===----------------------------------------------------------------------===//
 
-struct tegula_diagnostic : Diagnostic {};
-struct tegula_diagnostics {
-  Diagnostics list;
-};
-struct tegula_bytes {
-  std::string data;
-};
 struct tegula_artifact {
   std::shared_ptr<const Artifact> artifact;
 };

@@ -526,6 +526,49 @@ static void timeTinyLaunch(tegula_module *module) {
   tegula_record_free(record);
 }
 
+static void testSimulate(void) {
+  const char *module = "target triple = \"nvptx64-nvidia-cuda\"\n"
+                       "define ptx_kernel void @twice(ptr addrspace(1) %x, i32 %n) {\n"
+                       "  %t = call i32 @llvm.nvvm.read.ptx.sreg.tid.x()\n"
+                       "  %p = getelementptr i32, ptr addrspace(1) %x, i32 %t\n"
+                       "  %v = load i32, ptr addrspace(1) %p\n"
+                       "  %r = mul i32 %v, %n\n"
+                       "  store i32 %r, ptr addrspace(1) %p\n"
+                       "  ret void\n"
+                       "}\n";
+  int32_t x[40];
+  int64_t sizes[] = {40};
+  tegula_simulated_buffer buffer = {"x", x, sizeof x, 4, 1, sizes, 0, 0};
+  tegula_simulated_argument arguments[] = {{0, 0}, {-1, 3}};
+  tegula_simulation launch = {.size = sizeof launch, .kernel = "twice", .block = {40},
+                              .buffers = &buffer, .buffer_count = 1,
+                              .arguments = arguments, .argument_count = 2, .seed = 7};
+  for (int i = 0; i < 40; ++i)
+    x[i] = i;
+  tegula_bytes *counters;
+  CHECK(!tegula_simulate(module, strlen(module), "twice.ll", &launch, &counters));
+  CHECK(counters && strstr(tegula_bytes_data(counters), "\"bytes_stored\":160"));
+  tegula_bytes_free(counters);
+  for (int i = 0; i < 40; ++i)
+    CHECK(x[i] == 3 * i);
+
+  launch.block[0] = 41;
+  tegula_diagnostics *list =
+      tegula_simulate(module, strlen(module), "twice.ll", &launch, &counters);
+  CHECK(list && !counters && tegula_diagnostics_count(list) == 2);
+  const tegula_diagnostic *first = tegula_diagnostics_get(list, 0);
+  CHECK(!strcmp(tegula_diagnostic_message(first),
+                "out-of-bounds: a load of 4 bytes by lane 8 at 0 bytes past the end of 'x', which "
+                "has 160 bytes"));
+  CHECK(tegula_diagnostic_note_count(first) == 2);
+  tegula_diagnostics_free(list);
+
+  list = tegula_simulate("nonsense", 8, "twice.ll", &launch, &counters);
+  CHECK(list && !counters);
+  CHECK(!strcmp(tegula_diagnostic_site(tegula_diagnostics_get(list, 0), 0).file, "twice.ll"));
+  tegula_diagnostics_free(list);
+}
+
 int main(void) {
   CHECK(tegula_api_version() == TEGULA_API_VERSION);
   printf("tegula %s\n", tegula_version());
@@ -545,6 +588,7 @@ int main(void) {
   testArtifact(artifact);
   testForeignCpu();
   testProgram();
+  testSimulate();
   testThreads(module);
   timeTinyLaunch(module);
   tegula_module_free(module);
