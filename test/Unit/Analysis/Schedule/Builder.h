@@ -47,11 +47,12 @@ public:
     program.batons.push_back({name, members, sites++});
     return program.batons.size() - 1;
   }
-  void role(const std::string &name, unsigned members, const std::function<void()> &body) {
+  void role(const std::string &name, unsigned members, const std::function<void()> &body,
+            unsigned warps = 4) {
     Role role;
     role.name = name;
     role.members = members;
-    role.warps = 4 * members;
+    role.warps = warps * members;
     role.registers = 128;
     role.site = sites++;
     program.roles.push_back(std::move(role));

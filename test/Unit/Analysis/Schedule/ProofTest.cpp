@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Builder.h"
+#include "Programs.h"
 #include "gtest/gtest.h"
 
 using namespace tegula;
@@ -14,19 +14,6 @@ using llvm::StringRef;
 using namespace tegula::sched::proof;
 
 namespace {
-
-/// Everything there is: two engines, every kind, asynchronous products.
-Machine makeMachine() {
-  Machine machine;
-  machine.name = "test";
-  machine.lanes = 32;
-  machine.maxRoles = 3;
-  machine.asyncProducts = true;
-  machine.kinds = {Completion::Tx, Completion::Arrive, Completion::Fifo, Completion::Sync};
-  machine.engines = {{CopyEngine::Bulk, {Completion::Tx}},
-                     {CopyEngine::Async, {Completion::Fifo, Completion::Arrive}}};
-  return machine;
-}
 
 /// The only finding, as text; all of them where there are more.
 std::string findingsOf(const Builder &b, const Machine &machine = makeMachine()) {
@@ -36,54 +23,6 @@ std::string findingsOf(const Builder &b, const Machine &machine = makeMachine())
     text += (text.empty() ? "" : "\n") + std::string(finding.isError ? "" : "remark: ") +
             finding.message;
   return text;
-}
-
-/// Knobs of a loop in one role that copies `lead` iterations ahead of its products.
-struct RingOptions {
-  unsigned depth = 3;
-  int64_t lead = 2;
-  int64_t guardShift = 2, position = 2;
-  unsigned inflight = 1;
-  bool acquireFirst = false; ///< the acquire stands above the wait
-  bool commit = true, release = true, drained = true, doubleRelease = false;
-  bool readLate = false, readEarly = false;
-  Completion kind = Completion::Fifo;
-};
-
-/// wait; acquire, copy, commit; product; release.
-Builder makeRing(const RingOptions &o = {}) {
-  Builder b;
-  ExprId n = b.trips("n");
-  unsigned ring = b.channel("%ch", o.kind, o.depth);
-  b.role("all", 1, [&] {
-    b.loop(b.c(0), b.c(o.lead), [&](ExprId j) {
-      b.acquire(ring, "w0");
-      b.copy(CopyEngine::Async, "w0", j, "at", b.less(j, n));
-      b.commit("w0");
-    });
-    b.loop(b.c(0), n, [&](ExprId i) {
-      if (!o.acquireFirst)
-        b.wait(ring, "r", o.inflight);
-      b.acquire(ring, "w");
-      b.copy(CopyEngine::Async, "w", b.add(i, o.position), "at", b.less(b.add(i, o.guardShift), n));
-      if (o.readEarly)
-        b.map({"w"}, {"x"});
-      if (o.commit)
-        b.commit("w");
-      if (o.acquireFirst)
-        b.wait(ring, "r", o.inflight);
-      b.mma(false, {"r", "r"}, "s");
-      if (o.release)
-        b.release("r");
-      if (o.doubleRelease)
-        b.release("r");
-      if (o.readLate)
-        b.map({"r"}, {"y"});
-    });
-    if (o.drained)
-      b.drain(ring);
-  });
-  return b;
 }
 
 TEST(Proof, RingInOneRole) {
@@ -228,67 +167,6 @@ TEST(Proof, Rule7StoreIntoCounterRing) {
 //===----------------------------------------------------------------------===//
 // Two roles
 //===----------------------------------------------------------------------===//
-
-/// Knobs of a role of copies and a role of asynchronous products, two members.
-struct PairOptions {
-  unsigned depthK = 2, depthV = 2;
-  int64_t producerLess = 0;
-  bool swapOrder = false; ///< the producer takes V before K
-  bool vBeforeK = false;  ///< the consumer too
-  bool turn = true, pass = true, passTwice = false;
-  bool retire = true, finish = true, earlyRelease = false;
-  unsigned lastInflight = 0;
-  bool readFlight = false;
-  Completion kind = Completion::Tx;
-};
-
-Builder makePair(const PairOptions &o = {}) {
-  Builder b;
-  ExprId n = b.trips("n");
-  unsigned k = b.channel("%kc", o.kind, o.depthK), v = b.channel("%vc", o.kind, o.depthV);
-  unsigned baton = b.baton("%pp", 2);
-  CopyEngine engine = o.kind == Completion::Tx ? CopyEngine::Bulk : CopyEngine::Async;
-  b.role("load", 1, [&] {
-    b.loop(b.c(0), b.add(n, -o.producerLess), [&](ExprId i) {
-      auto fill = [&](unsigned channel, const std::string &slot, const std::string &label) {
-        b.acquire(channel, slot);
-        b.copy(engine, slot, i, label);
-        b.commit(slot);
-      };
-      if (o.swapOrder)
-        fill(v, "wv", "vt");
-      fill(k, "wk", "kt");
-      if (!o.swapOrder)
-        fill(v, "wv", "vt");
-    });
-  });
-  b.role("mma", 2, [&] {
-    b.loop(b.c(0), n, [&](ExprId) {
-      b.compute(Compute::Kind::Other, {}, {"p"});
-      b.wait(k, "k");
-      if (o.turn)
-        b.turn(baton);
-      b.mma(true, {"k", "k"}, "ts");
-      b.wait(v, "v");
-      b.mma(true, {"p", "v"}, "to");
-      if (o.pass)
-        b.pass(baton);
-      if (o.passTwice)
-        b.pass(baton);
-      if (o.earlyRelease)
-        b.release("v");
-      b.mmaWait(1, {{"ts", "s"}});
-      b.release("k");
-      b.map({o.readFlight ? "to" : "s"}, {"m"});
-      if (o.finish)
-        b.finish();
-      b.mmaWait(o.lastInflight, {{"to", "o"}}, o.retire ? Builder::Names{"p"} : Builder::Names{});
-      if (!o.earlyRelease)
-        b.release("v");
-    });
-  });
-  return b;
-}
 
 TEST(Proof, PairOfRoles) { EXPECT_EQ(findingsOf(makePair()), ""); }
 
