@@ -29,9 +29,9 @@ struct ExtractedKernel {
   std::vector<std::vector<mlir::Value>> values;
 };
 
-/// Reads off what the roles of a kernel do. Fails, with a diagnostic, where channel ops stand
-/// inside an op that is neither a counted loop, a guard, nor a phase.
-mlir::FailureOr<ExtractedKernel> extractEvents(KernelOp kernel);
+/// Reads off what the roles of a kernel do, on warps of so many lanes. Fails, with a diagnostic,
+/// where channel ops stand inside an op that is neither a counted loop, a guard, nor a phase.
+mlir::FailureOr<ExtractedKernel> extractEvents(KernelOp kernel, unsigned lanes);
 
 /// What was proved of a kernel, for those who lower it.
 struct ScheduleFacts {

@@ -91,6 +91,39 @@ def SchedOrderAnchorsPass : Pass<"sched-order-anchors"> {
   }];
 }
 
+def SchedVerifyPass : Pass<"sched-verify"> {
+  let summary = "proves that scheduled kernels are right before they are lowered";
+  let description = [{
+    What a role does is a function of its trip counts, so every member of every
+    role is run without data for each n = 0 ... B, B = greatest depth + greatest
+    lead + 1, and the sequences of events are compared (tegula/Analysis/Schedule).
+    The rules:
+
+    1. span: an access names an open slot in the right mode, and what is read was
+       not predicated off. 2. linear: slots end, or are handed on, in each
+       iteration. 3. balance: all members of both ends take every slot; a ring of
+       one role is drained. 4. no deadlock. 5. counters: no more commits in flight
+       than are younger than the awaited one. 6. barriers: which acquires need one
+       of their own (a result, and a remark). 7. copies complete as their channel
+       does. 8. products: covered by waits, operands retired, slots held. 9. batons
+       go round. 10. channel ops only under functions of `trips`. 11. layouts of
+       products and conversions. 12. memory, 13. registers: within the target's
+       budget. 14. a remark where work may be moved behind a wait. 15. copies take
+       consecutive positions of their stream, and are on for each once.
+
+    ```
+    %r = wait %ch inflight 2      // the prologue filled two slots
+    -> error: wait on '%ch' allows 2 commits in flight, but only 1 are younger
+    ```
+
+    **Requires** nothing; kernels without roles have nothing to prove.
+    **Guarantees** that the kernel runs to its end and reads what it means to,
+    whatever lands when. **Fails when** a rule is broken, at the op that breaks it.
+  }];
+  let options = [
+    Option<"remarks", "remarks", "bool", "false", "say also what is right and slow">];
+}
+
 def HoistLoadsPass : Pass<"tegula-hoist-loads"> {
   let summary = "moves invariant loads and tile ops out of streams";
   let description = [{

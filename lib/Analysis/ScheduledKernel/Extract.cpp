@@ -15,7 +15,6 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
-using namespace tegula;
 using namespace tegula::sched;
 
 namespace {
@@ -28,7 +27,7 @@ bool isTracked(mlir::Value value) {
 /// Builds the event program of one kernel.
 class Extractor {
 public:
-  explicit Extractor(KernelOp kernel) : kernel(kernel), indices(out.program) {}
+  Extractor(KernelOp kernel, unsigned lanes) : kernel(kernel), lanes(lanes), indices(out.program) {}
 
   FailureOr<ExtractedKernel> run();
 
@@ -56,10 +55,10 @@ private:
   SmallVector<proof::ValueId, 4> getIds(ValueRange values);
   std::string getName(mlir::Value value);
   std::optional<proof::ExprId> getWhere(mlir::Value where);
-  template <typename OpTy>
-  proof::Origin getOrigin(OpTy op);
+  template <typename OpTy> proof::Origin getOrigin(OpTy op);
 
   KernelOp kernel;
+  unsigned lanes; ///< of a warp
   ExtractedKernel out;
   Indices indices;
   std::unique_ptr<AsmState> asmState; ///< made when a value has no name of its own
@@ -87,13 +86,17 @@ std::string Extractor::getName(mlir::Value value) {
       break;
     value = loop.getTiedLoopInit(argument)->get();
   }
-  if (Operation *op = value.getDefiningOp())
-    if (auto name = op->getAttrOfType<StringAttr>("ssa_name")) {
-      unsigned number = cast<OpResult>(value).getResultNumber();
-      return "%" + name.str() + (number ? "#" + std::to_string(number) : "");
-    }
+  std::string own;
+  if (auto named = value.getDefiningOp<OpAsmOpInterface>())
+    named.getAsmResultNames([&](mlir::Value result, StringRef name) {
+      if (result == value)
+        own = "%" + name.str();
+    });
+  if (!own.empty())
+    return own;
   if (!asmState)
-    asmState = std::make_unique<AsmState>(kernel, OpPrintingFlags().useLocalScope());
+    asmState =
+        std::make_unique<AsmState>(kernel, OpPrintingFlags().useLocalScope().assumeVerified());
   std::string name;
   llvm::raw_string_ostream os(name);
   value.printAsOperand(os, *asmState);
@@ -121,8 +124,7 @@ std::optional<proof::ExprId> Extractor::getWhere(mlir::Value where) {
   return where ? std::optional(indices.get(where)) : std::nullopt;
 }
 
-template <typename OpTy>
-proof::Origin Extractor::getOrigin(OpTy op) {
+template <typename OpTy> proof::Origin Extractor::getOrigin(OpTy op) {
   proof::Origin origin;
   if (op.getLabel())
     origin.label = op.getLabel()->str();
@@ -157,8 +159,8 @@ void Extractor::addChannel(ChannelOp op) {
   ChanType type = op.getType();
   channels[op.getChannel()] = out.program.channels.size();
   out.program.channels.push_back({getName(op.getChannel()), getCompletion(type.getKind()),
-                                  unsigned(type.getDepth()),
-                                  unsigned(type.getBuffers().size()), getSite(op)});
+                                  unsigned(type.getDepth()), unsigned(type.getBuffers().size()),
+                                  getSite(op)});
 }
 
 void Extractor::addTrips(TripsOp op) {
@@ -167,11 +169,12 @@ void Extractor::addTrips(TripsOp op) {
 }
 
 LogicalResult Extractor::addRole(RoleOp op) {
+  scope = getRoleScope(op, lanes);
   proof::Role role;
   role.name = op.getSymName().str();
   bool groups = op.getMembers() == Members::groups;
   role.members = groups ? op.getCount() : 1;
-  role.warps = groups ? 4 * op.getCount() : op.getCount();
+  role.warps = groups ? scope.warps * op.getCount() : op.getCount();
   role.registers = op.getRegs().value_or(0);
   role.site = getSite(op);
   if (groups && op.getMember())
@@ -179,7 +182,6 @@ LogicalResult Extractor::addRole(RoleOp op) {
   out.program.roles.push_back(std::move(role));
   out.values.emplace_back();
   ids.clear();
-  scope = getRoleScope(op);
   proof::Block body;
   if (failed(extract(op.getBody().front(), body)))
     return failure();
@@ -195,8 +197,7 @@ FailureOr<ExtractedKernel> Extractor::run() {
   // Equal trip counts have equal values, however often they are written.
   DenseMap<std::pair<mlir::Value, std::pair<mlir::Value, mlir::Value>>, TripsOp> counts;
   kernel.walk([&](TripsOp op) {
-    auto [entry, inserted] =
-        counts.try_emplace({op.getLo(), {op.getHi(), op.getStep()}}, op);
+    auto [entry, inserted] = counts.try_emplace({op.getLo(), {op.getHi(), op.getStep()}}, op);
     if (inserted)
       addTrips(op);
     else
@@ -204,8 +205,7 @@ FailureOr<ExtractedKernel> Extractor::run() {
   });
   kernel.walk([&](BatonOp op) {
     batons[op.getBaton()] = out.program.batons.size();
-    out.program.batons.push_back(
-        {getName(op.getBaton()), unsigned(op.getMembers()), getSite(op)});
+    out.program.batons.push_back({getName(op.getBaton()), unsigned(op.getMembers()), getSite(op)});
   });
   LogicalResult result = success();
   kernel.walk([&](RoleOp op) {
@@ -226,9 +226,10 @@ static bool synchronises(Operation *op) {
   return op
       ->walk([](Operation *inner) {
         auto product = dyn_cast<MmaOp>(inner);
-        bool found = isa<AcquireOp, CommitOp, WaitOp, ReleaseOp, DrainOp, MmaWaitOp, TurnOp,
-                         PassOp>(inner) ||
-                     (product && product.getIsAsync());
+        bool found =
+            isa<AcquireOp, CommitOp, WaitOp, ReleaseOp, DrainOp, MmaWaitOp, TurnOp, PassOp>(
+                inner) ||
+            (product && product.getIsAsync());
         return found ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
@@ -306,9 +307,10 @@ LogicalResult Extractor::extract(PhaseOp op, proof::Block &to) {
 //===----------------------------------------------------------------------===//
 
 void Extractor::extractLeaf(Operation *op, proof::Block &to) {
-  bool tracked = llvm::any_of(op->getOperands(), isTracked) ||
-                 llvm::any_of(op->getResults(), isTracked) || op->getNumRegions() ||
-                 isa<AcquireOp, CommitOp, WaitOp, ReleaseOp, DrainOp, MmaWaitOp, TurnOp, PassOp>(op);
+  bool tracked =
+      llvm::any_of(op->getOperands(), isTracked) || llvm::any_of(op->getResults(), isTracked) ||
+      op->getNumRegions() ||
+      isa<AcquireOp, CommitOp, WaitOp, ReleaseOp, DrainOp, MmaWaitOp, TurnOp, PassOp>(op);
   if (!tracked)
     return;
   proof::StmtOp event = getEvent(op);
@@ -383,7 +385,7 @@ proof::StmtOp Extractor::getStore(StoreOp op) {
   if (!isTracked(op.getDest()) || !isa<FragType>(op.getSource().getType()))
     return getCompute(op);
   proof::Copy copy;
-  copy.engine = CopyEngine::Registers;
+  copy.engine = ::tegula::CopyEngine::Registers;
   copy.source = proof::Operand{getId(op.getSource())};
   copy.dest = {getId(op.getDest())};
   copy.where = getWhere(op.getWhere());
@@ -426,6 +428,6 @@ proof::StmtOp Extractor::getCompute(Operation *op) {
   return compute;
 }
 
-FailureOr<ExtractedKernel> tegula::sched::extractEvents(KernelOp kernel) {
-  return Extractor(kernel).run();
+FailureOr<ExtractedKernel> tegula::sched::extractEvents(KernelOp kernel, unsigned lanes) {
+  return Extractor(kernel, lanes).run();
 }

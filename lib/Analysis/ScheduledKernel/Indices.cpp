@@ -35,7 +35,7 @@ ExprId Indices::build(mlir::Value value) {
   APInt constant;
   if (matchPattern(value, m_ConstantInt(&constant)) && constant.getSignificantBits() <= 64)
     return program.expressions.constant(value.getType().isInteger(1) ? constant.getZExtValue()
-                                                                      : constant.getSExtValue());
+                                                                     : constant.getSExtValue());
   if (Operation *op = value.getDefiningOp()) {
     if (std::optional<ExprId> expr = buildArith(op))
       return *expr;
@@ -81,8 +81,7 @@ std::optional<ExprId> Indices::buildArith(Operation *op) {
       .Case<arith::MulIOp>([&](auto) { return binary(Kind::Multiply); })
       .Case<arith::FloorDivSIOp, arith::DivSIOp, arith::DivUIOp>(
           [&](auto) { return binary(Kind::FloorDivide); })
-      .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>(
-          [&](auto) { return binary(Kind::CeilDivide); })
+      .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>([&](auto) { return binary(Kind::CeilDivide); })
       .Case<arith::RemSIOp, arith::RemUIOp>([&](auto) { return binary(Kind::Modulo); })
       .Case<arith::MinSIOp, arith::MinUIOp>([&](auto) { return binary(Kind::Minimum); })
       .Case<arith::MaxSIOp, arith::MaxUIOp>([&](auto) { return binary(Kind::Maximum); })
@@ -104,9 +103,7 @@ std::optional<ExprId> Indices::buildArith(Operation *op) {
         return program.expressions.select(condition, yes, get(select.getFalseValue()));
       })
       .Case<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp, arith::ExtUIOp,
-            arith::TruncIOp>([&](auto cast) -> std::optional<ExprId> {
-        return get(cast.getIn());
-      })
+            arith::TruncIOp>([&](auto cast) -> std::optional<ExprId> { return get(cast.getIn()); })
       .Default([](Operation *) { return std::nullopt; });
 }
 

@@ -9,9 +9,9 @@
 #ifndef TEGULA_LIB_ANALYSIS_SCHEDULEDKERNEL_INDICES_H
 #define TEGULA_LIB_ANALYSIS_SCHEDULEDKERNEL_INDICES_H
 
-#include "tegula/Analysis/Schedule/EventProgram.h"
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/Value.h"
+#include "tegula/Analysis/Schedule/EventProgram.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace tegula::sched {

@@ -1,0 +1,115 @@
+//===- Fragments.cpp - Tiles of a role, in bytes and registers ------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fragments.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace tegula::sched;
+namespace layout = tegula::layout;
+
+/// Warps of a group, whose members act as one.
+static constexpr unsigned warpsOfGroup = 4;
+
+RoleScope tegula::sched::getRoleScope(RoleOp role, unsigned lanes) {
+  bool groups = role.getMembers() == Members::groups;
+  return {lanes, groups ? warpsOfGroup : unsigned(role.getCount())};
+}
+
+::tegula::Completion tegula::sched::getCompletion(sched::Completion kind) {
+  switch (kind) {
+  case sched::Completion::sync:
+    return ::tegula::Completion::Sync;
+  case sched::Completion::fifo:
+    return ::tegula::Completion::Fifo;
+  case sched::Completion::arrive:
+    return ::tegula::Completion::Arrive;
+  case sched::Completion::tx:
+    return ::tegula::Completion::Tx;
+  }
+  llvm_unreachable("every kind of the dialect is one of the table");
+}
+
+::tegula::CopyEngine tegula::sched::getCopyEngine(Engine engine) {
+  switch (engine) {
+  case Engine::bulk:
+    return ::tegula::CopyEngine::Bulk;
+  case Engine::async:
+    return ::tegula::CopyEngine::Async;
+  case Engine::direct:
+    return ::tegula::CopyEngine::Direct;
+  case Engine::pack:
+    return ::tegula::CopyEngine::Pack;
+  }
+  llvm_unreachable("every engine of the dialect is one of the table");
+}
+
+int64_t tegula::sched::getTileBytes(ArrayRef<int64_t> shape, Type elem) {
+  int64_t elements = 1;
+  for (int64_t extent : shape)
+    elements *= extent;
+  return llvm::divideCeil(elements * elem.getIntOrFloatBitWidth(), 8);
+}
+
+LayoutAttr tegula::sched::getLayoutAttr(Type type) {
+  if (auto fragment = dyn_cast<FragType>(type))
+    return fragment.getLayout();
+  if (auto flight = dyn_cast<FlightType>(type))
+    return flight.getLayout();
+  return {};
+}
+
+layout::Extents tegula::sched::getExtents(ArrayRef<int64_t> shape, LayoutAttr attr) {
+  if (shape.size() == 2)
+    return {shape[0], shape[1]};
+  const layout::Atom *atom = layout::findAtom(attr.getAtom().getValue());
+  bool alongRows = !atom || atom->getShape()[1] * attr.getColRepetition() * attr.getColWarps() == 1;
+  return alongRows ? layout::Extents{shape[0], 1} : layout::Extents{1, shape[0]};
+}
+
+llvm::Expected<std::optional<layout::Layout>> tegula::sched::getLayout(Type type) {
+  LayoutAttr attr = getLayoutAttr(type);
+  if (!attr)
+    return std::nullopt;
+  ArrayRef<int64_t> shape =
+      isa<FragType>(type) ? cast<FragType>(type).getShape() : cast<FlightType>(type).getShape();
+  const layout::Atom *atom = layout::findAtom(attr.getAtom().getValue());
+  if (!atom)
+    return llvm::createStringError("unknown atom '" + attr.getAtom().getValue() + "'");
+  layout::Warps warps;
+  warps.count = {attr.getRowWarps(), attr.getColWarps()};
+  llvm::Expected<layout::Layout> made = layout::Layout::get(
+      *atom, {attr.getRowRepetition(), attr.getColRepetition()}, warps, getExtents(shape, attr));
+  if (!made)
+    return made.takeError();
+  return *made;
+}
+
+double tegula::sched::getRegisters(mlir::Value value, const RoleScope &scope) {
+  Type type = value.getType();
+  if (!isa<FragType, FlightType>(type) || value.getDefiningOp<SplatOp>())
+    return 0;
+  auto [shape, elem] =
+      isa<FragType>(type)
+          ? std::pair(cast<FragType>(type).getShape(), cast<FragType>(type).getElem())
+          : std::pair(cast<FlightType>(type).getShape(), cast<FlightType>(type).getElem());
+  llvm::Expected<std::optional<layout::Layout>> layout = getLayout(type);
+  if (!layout || !*layout) {
+    if (!layout)
+      llvm::consumeError(layout.takeError()); // a finding of its own
+    return double(getTileBytes(shape, elem)) / 4 / scope.lanes / scope.warps;
+  }
+  double registers = (*layout)->getRegisters32(elem.getIntOrFloatBitWidth());
+  auto load = value.getDefiningOp<LoadOp>();
+  if (!load || !load.getAhead())
+    return registers;
+  // Steps go along the contraction: columns of A, rows of B.
+  bool isA = (*layout)->getAtom().getPart() == 'A';
+  int64_t steps = (*layout)->getRepetition()[isA ? 1 : 0];
+  return registers * std::min(1.0, double(*load.getAhead() + 1) / steps);
+}

@@ -1,0 +1,64 @@
+//===- KernelProof.cpp - The proof of a sched.kernel ----------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Layouts.h"
+#include "tegula/Analysis/ScheduledKernel.h"
+
+using namespace mlir;
+using namespace tegula::sched;
+
+/// Findings as diagnostics at the ops that they are about.
+static void emit(const proof::Findings &findings, ArrayRef<Operation *> sites, bool emitRemarks) {
+  for (const proof::Finding &finding : findings.get()) {
+    if (!finding.isError && !emitRemarks)
+      continue;
+    Location loc = sites[finding.site]->getLoc();
+    InFlightDiagnostic diagnostic = finding.isError ? emitError(loc) : emitRemark(loc);
+    diagnostic << finding.message;
+    for (const proof::FindingNote &note : finding.notes)
+      diagnostic.attachNote(sites[note.site]->getLoc()) << note.message;
+  }
+}
+
+static ScheduleFacts collectFacts(const ExtractedKernel &kernel, const proof::Proof &proof) {
+  ScheduleFacts facts;
+  facts.bound = proof.bound;
+  for (proof::Site site : proof.acquireBarriers)
+    facts.acquireBarriers.insert(kernel.sites[site]);
+  proof::MemoryPlan plan = proof::planMemory(kernel.program);
+  for (auto [buffer, offset] : llvm::zip(kernel.program.buffers, plan.offsets))
+    facts.bufferOffsets[kernel.sites[buffer.site]] = offset;
+  for (auto [channel, offset] : llvm::zip(kernel.program.channels, plan.barrierOffsets))
+    if (offset >= 0)
+      facts.barrierOffsets[kernel.sites[channel.site]] = offset;
+  facts.sharedBytes = plan.bytes["shared"];
+  return facts;
+}
+
+FailureOr<ScheduleFacts> tegula::sched::proveKernel(KernelOp kernel, bool emitRemarks) {
+  bool hasRoles = kernel.walk([](RoleOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (!hasRoles)
+    return ScheduleFacts();
+  std::optional<proof::Machine> machine = proof::Machine::lookup(kernel.getTarget());
+  if (!machine)
+    return kernel.emitError() << "unknown target '" << kernel.getTarget() << "'; there are "
+                              << ::tegula::getTargetNames();
+  FailureOr<ExtractedKernel> extracted = extractEvents(kernel, machine->lanes);
+  if (failed(extracted))
+    return failure();
+
+  proof::Proof proof = proof::prove(extracted->program, *machine);
+  proof::checkMemory(extracted->program, *machine, proof.findings);
+  proof::checkRegisters(extracted->program, *machine, proof.findings);
+  emit(proof.findings, extracted->sites, emitRemarks);
+  bool good = !proof.findings.hasErrors();
+  kernel.walk([&](RoleOp role) { good &= succeeded(checkLayouts(role, *machine)); });
+  if (!good)
+    return failure();
+  return collectFacts(*extracted, proof);
+}
