@@ -1,6 +1,7 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+# ruff: noqa: E501
 """Mistakes planted into the listings of scheduled kernels: each is refused, with its message.
 
 A fault is a listing of ``test/Dialect/Sched/listings`` and a few replacements of text. What the

@@ -91,7 +91,7 @@ void tegula::sched::proof::checkContents(const EventProgram &program, const Run 
 namespace {
 
 /// Occurrences of one copy for one pass over its stream: the prologue's, then the loop's.
-struct Pass15 {
+struct StreamPass {
   SmallVector<const Occurrence *> occurrences;
   const Loop *stream = nullptr;
 };
@@ -100,6 +100,9 @@ struct Pass15 {
 
 /// The first occurrence that does not continue the steps of the two before it.
 static const Occurrence *findBreak(ArrayRef<const Occurrence *> list) {
+  for (const Occurrence *each : list)
+    if (each->bends)
+      return each;
   for (size_t i = 2; i < list.size(); ++i)
     for (auto [a, b, c] : zip(list[i - 2]->at, list[i - 1]->at, list[i]->at))
       if (uint64_t(a) + uint64_t(c) != 2 * uint64_t(b))
@@ -121,7 +124,7 @@ static std::optional<int64_t> countPrefix(ArrayRef<const Occurrence *> list) {
 }
 
 static void checkPasses(const EventProgram &program, StringRef label, const Run &run,
-                        ArrayRef<Pass15> passes, Findings &findings) {
+                        ArrayRef<StreamPass> passes, Findings &findings) {
   // Streams that were split at a mask's edge are several loops over one sequence: where one
   // loop alone does not have n positions, it may together with the next.
   SmallVector<const Occurrence *> list;
@@ -164,7 +167,7 @@ void tegula::sched::proof::checkPositions(const EventProgram &program, const Top
                                           const Run &run, Findings &findings) {
   for (const Trace &trace : run.traces)
     for (const auto &[label, streams] : topology.streams[trace.role]) {
-      std::vector<Pass15> passes(1);
+      std::vector<StreamPass> passes(1);
       for (const Occurrence &occurrence : trace.occurrences) {
         // The end of a stream ends the pass; so does the end of a loop around it.
         if (occurrence.label.empty()) {

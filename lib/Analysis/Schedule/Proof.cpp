@@ -130,7 +130,9 @@ Proof tegula::sched::proof::prove(const EventProgram &program, const Machine &ma
   unsigned depth = 1;
   for (const Channel &channel : program.channels)
     depth = std::max(depth, channel.depth);
-  proof.bound = (depth + findShift(program, proof.findings) + 1) * stretch;
+  // Three positions are the least that show a progression.
+  int64_t bound = std::max<int64_t>(3, depth + findShift(program, proof.findings) + 1);
+  proof.bound = bound * stretch;
   if (proof.findings.hasErrors())
     return proof;
 
@@ -147,6 +149,8 @@ Proof tegula::sched::proof::prove(const EventProgram &program, const Machine &ma
     if (proof.findings.hasErrors())
       return proof;
     checkBalance(program, topology, run, proof.findings);
+    if (proof.findings.hasErrors()) // that it then blocks too says nothing new
+      return proof;
     checkContents(program, run, written, proof.findings);
     checkPositions(program, topology, run, proof.findings);
     for (const Trace &trace : run.traces)

@@ -72,17 +72,36 @@ std::optional<bool> Tracer::evaluate(std::optional<ExprId> where) const {
   return value ? std::optional<bool>(*value != 0) : std::nullopt;
 }
 
+/// Runs are short. Coordinates with a minimum or a remainder may turn only later: two places
+/// far into the stream are looked at, too.
+bool Tracer::bends(const Origin &origin, VariableId induction) {
+  std::optional<int64_t> here = env[induction];
+  bool found = false;
+  for (ExprId coordinate : origin.coordinates)
+    for (int64_t far : {1000, 4095}) {
+      uint64_t at[3];
+      for (int64_t i : {0, 1, 2}) {
+        env[induction] = far + i;
+        at[i] = program.expressions.evaluateSymbolically(coordinate, env);
+      }
+      found |= at[0] + at[2] != 2 * at[1];
+    }
+  env[induction] = here;
+  return found;
+}
+
 void Tracer::record(const Origin &origin, std::optional<bool> on, Site site) {
   auto &streams = topology.streams[trace.role];
   auto found = streams.find(origin.label);
   if (origin.label.empty() || found == streams.end())
     return;
-  Occurrence occurrence{found->getKey(), {}, on, nullptr, site};
+  Occurrence occurrence{found->getKey(), {}, on, nullptr, site, false};
   for (ExprId coordinate : origin.coordinates)
     occurrence.at.push_back(program.expressions.evaluateSymbolically(coordinate, env));
   for (const Loop *loop : reverse(loops))
     if (found->second.contains(loop)) {
       occurrence.stream = loop;
+      occurrence.bends = bends(origin, loop->induction);
       break;
     }
   trace.occurrences.push_back(std::move(occurrence));
@@ -181,7 +200,7 @@ void Tracer::visit(const Loop &op, Site site) {
   env[op.induction] = std::nullopt;
   for (auto [result, binding] : zip(op.results, carried))
     bindings[result] = binding;
-  trace.occurrences.push_back({"", {}, std::nullopt, &op, site});
+  trace.occurrences.push_back({"", {}, std::nullopt, &op, site, false});
 }
 
 void Tracer::visit(const If &op, Site site) {

@@ -38,6 +38,7 @@ struct Occurrence {
   std::optional<bool> on; ///< not predicated off; nothing where data decides
   const Loop *stream = nullptr;
   Site site;
+  bool bends = false; ///< the coordinates are no progression far into the stream
 };
 
 /// A read of one buffer of a slot.
@@ -144,6 +145,7 @@ private:
     trace.events.push_back({kind, object, generation, site});
   }
   void record(const Origin &origin, std::optional<bool> on, Site site);
+  bool bends(const Origin &origin, VariableId induction);
   std::optional<bool> evaluate(std::optional<ExprId> where) const;
   void define(ValueId value, std::optional<bool> on = std::nullopt);
   llvm::SmallVector<Binding, 4> lookUp(llvm::ArrayRef<ValueId> values) const;

@@ -64,30 +64,13 @@ LayoutAttr tegula::sched::getLayoutAttr(Type type) {
   return {};
 }
 
-layout::Extents tegula::sched::getExtents(ArrayRef<int64_t> shape, LayoutAttr attr) {
-  if (shape.size() == 2)
-    return {shape[0], shape[1]};
-  const layout::Atom *atom = layout::findAtom(attr.getAtom().getValue());
-  bool alongRows = !atom || atom->getShape()[1] * attr.getColRepetition() * attr.getColWarps() == 1;
-  return alongRows ? layout::Extents{shape[0], 1} : layout::Extents{1, shape[0]};
-}
-
-llvm::Expected<std::optional<layout::Layout>> tegula::sched::getLayout(Type type) {
+std::optional<layout::Layout> tegula::sched::getLayout(Type type) {
   LayoutAttr attr = getLayoutAttr(type);
   if (!attr)
     return std::nullopt;
-  ArrayRef<int64_t> shape =
-      isa<FragType>(type) ? cast<FragType>(type).getShape() : cast<FlightType>(type).getShape();
-  const layout::Atom *atom = layout::findAtom(attr.getAtom().getValue());
-  if (!atom)
-    return llvm::createStringError("unknown atom '" + attr.getAtom().getValue() + "'");
-  layout::Warps warps;
-  warps.count = {attr.getRowWarps(), attr.getColWarps()};
-  llvm::Expected<layout::Layout> made = layout::Layout::get(
-      *atom, {attr.getRowRepetition(), attr.getColRepetition()}, warps, getExtents(shape, attr));
-  if (!made)
-    return made.takeError();
-  return *made;
+  layout::Extents tile =
+      isa<FragType>(type) ? cast<FragType>(type).getMatrix() : cast<FlightType>(type).getMatrix();
+  return llvm::cantFail(attr.getLayout(tile)); // the type was verified
 }
 
 double tegula::sched::getRegisters(mlir::Value value, const RoleScope &scope) {
@@ -98,18 +81,15 @@ double tegula::sched::getRegisters(mlir::Value value, const RoleScope &scope) {
       isa<FragType>(type)
           ? std::pair(cast<FragType>(type).getShape(), cast<FragType>(type).getElem())
           : std::pair(cast<FlightType>(type).getShape(), cast<FlightType>(type).getElem());
-  llvm::Expected<std::optional<layout::Layout>> layout = getLayout(type);
-  if (!layout || !*layout) {
-    if (!layout)
-      llvm::consumeError(layout.takeError()); // a finding of its own
+  std::optional<layout::Layout> layout = getLayout(type);
+  if (!layout)
     return double(getTileBytes(shape, elem)) / 4 / scope.lanes / scope.warps;
-  }
-  double registers = (*layout)->getRegisters32(elem.getIntOrFloatBitWidth());
+  double registers = layout->getRegisters32(elem.getIntOrFloatBitWidth());
   auto load = value.getDefiningOp<LoadOp>();
   if (!load || !load.getAhead())
     return registers;
   // Steps go along the contraction: columns of A, rows of B.
-  bool isA = (*layout)->getAtom().getPart() == 'A';
-  int64_t steps = (*layout)->getRepetition()[isA ? 1 : 0];
+  bool isA = layout->getAtom().getPart() == 'A';
+  int64_t steps = layout->getRepetition()[isA ? 1 : 0];
   return registers * std::min(1.0, double(*load.getAhead() + 1) / steps);
 }

@@ -31,13 +31,8 @@ int64_t getTileBytes(llvm::ArrayRef<int64_t> shape, mlir::Type elem);
 /// The layout attribute of a fragment or flight, or null.
 LayoutAttr getLayoutAttr(mlir::Type type);
 
-/// The extents of a fragment as rows and columns: a tile of rank 1 lies along the axis that the
-/// layout has.
-layout::Extents getExtents(llvm::ArrayRef<int64_t> shape, LayoutAttr attr);
-
-/// The layout of a fragment or flight. An error where the atom is unknown or the tile not
-/// covered; nothing where none is decided.
-llvm::Expected<std::optional<layout::Layout>> getLayout(mlir::Type type);
+/// The layout of a fragment or flight; nothing where none is decided.
+std::optional<layout::Layout> getLayout(mlir::Type type);
 
 /// 32-bit registers of each thread that the value occupies: 0 for what is no fragment, and for
 /// constants, which are made where they are used. A fragment that is loaded `ahead n` is never

@@ -25,7 +25,7 @@ public:
   LogicalResult run();
 
 private:
-  /// Layouts of the value exist, cover their tiles, and fit the role.
+  /// The layout of the value fits the lanes and warps of the role.
   LogicalResult checkValue(mlir::Value value, Location loc);
   LogicalResult check(MmaOp op);
   LogicalResult check(ConvertOp op);
@@ -40,17 +40,6 @@ private:
 
 } // namespace
 
-/// A layout that `checkValue` has seen.
-static std::optional<layout::Layout> takeLayout(mlir::Value value) {
-  if (!value)
-    return std::nullopt;
-  llvm::Expected<std::optional<layout::Layout>> found = getLayout(value.getType());
-  if (found)
-    return *found;
-  llvm::consumeError(found.takeError());
-  return std::nullopt;
-}
-
 static std::string quote(Attribute layout) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -62,11 +51,7 @@ LogicalResult Checker::checkValue(mlir::Value value, Location loc) {
   LayoutAttr attr = getLayoutAttr(value.getType());
   if (!attr)
     return success();
-  llvm::Expected<std::optional<layout::Layout>> found = getLayout(value.getType());
-  if (!found)
-    return emitError(loc) << "layout of '" << describe(value)
-                          << "': " << llvm::toString(found.takeError());
-  const layout::Layout &layout = **found;
+  layout::Layout layout = *getLayout(value.getType());
   if (layout.getLanes() != machine.lanes)
     return emitError(loc) << "layout " << quote(attr) << " is for warps of " << layout.getLanes()
                           << " lanes, those of " << machine.name << " have " << machine.lanes;
@@ -107,9 +92,9 @@ LogicalResult Checker::checkFragmentOperand(MmaOp op, const layout::Layout &oper
 LogicalResult Checker::check(MmaOp op) {
   if (!op.getResult() || !machine.gpu)
     return success();
-  std::optional<layout::Layout> result = takeLayout(op.getResult());
+  std::optional<layout::Layout> result = getLayout(op.getResult().getType());
   if (!result) {
-    bool anyOperand = takeLayout(op.getA()) || takeLayout(op.getB());
+    bool anyOperand = getLayout(op.getA().getType()) || getLayout(op.getB().getType());
     if (!anyOperand)
       return success(); // before layouts are assigned
     return op.emitError() << "product without a result layout";
@@ -127,7 +112,8 @@ LogicalResult Checker::check(MmaOp op) {
     if (!unit && *element == Element::F32)
       unit = machine.gpu->findMatrixUnit(result->getAtom().getProduct(), Element::TF32);
   }
-  std::optional<layout::Layout> a = takeLayout(op.getA()), b = takeLayout(op.getB());
+  std::optional<layout::Layout> a = getLayout(op.getA().getType()),
+                                b = getLayout(op.getB().getType());
   if (!a && failed(checkBufferOperand(op, unit, 'A')))
     return failure();
   if (!b && failed(checkBufferOperand(op, unit, 'B')))
@@ -146,7 +132,8 @@ LogicalResult Checker::check(MmaOp op) {
 }
 
 LogicalResult Checker::check(ConvertOp op) {
-  std::optional<layout::Layout> from = takeLayout(op.getSource()), to = takeLayout(op.getResult());
+  std::optional<layout::Layout> from = getLayout(op.getSource().getType()),
+                                to = getLayout(op.getResult().getType());
   if (!from || !to)
     return success();
   if (std::optional<std::string> message = layout::checkConversion(*from, *to))

@@ -357,6 +357,25 @@ TEST(Proof, Rule15Position) {
                                      "consecutive stream positions");
 }
 
+TEST(Proof, Rule15BendsLater) {
+  // Position min(i, 40): right for as long as anybody would run it.
+  Builder b;
+  ExprId n = b.trips("n");
+  unsigned ring = b.channel("%ch", Completion::Fifo, 1);
+  b.role("all", 1, [&] {
+    b.loop(b.c(0), n, [&](ExprId i) {
+      b.acquire(ring, "w");
+      b.copy(CopyEngine::Async, "w", b.make(Expressions::Kind::Minimum, i, b.c(40)), "at");
+      b.commit("w");
+      b.wait(ring, "r");
+      b.map({"r"}, {"x"});
+      b.release("r");
+    });
+  });
+  EXPECT_EQ(findingsOf(b), "copy 'at' leaves its progression: its occurrences must take "
+                           "consecutive stream positions");
+}
+
 TEST(Proof, Rule15RowsOfAnotherSlot) {
   Builder b;
   ExprId n = b.trips("n");
