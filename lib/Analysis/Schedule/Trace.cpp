@@ -72,16 +72,16 @@ std::optional<bool> Tracer::evaluate(std::optional<ExprId> where) const {
   return value ? std::optional<bool>(*value != 0) : std::nullopt;
 }
 
-/// Runs are short. Coordinates with a minimum or a remainder may turn only later: two places
-/// far into the stream are looked at, too.
+/// Runs are short. Coordinates with a minimum or a remainder may turn only later: places far
+/// apart must lie on one line, too.
 bool Tracer::bends(const Origin &origin, VariableId induction) {
   std::optional<int64_t> here = env[induction];
   bool found = false;
   for (ExprId coordinate : origin.coordinates)
-    for (int64_t far : {1000, 4095}) {
+    for (int64_t step : {1000, 1365}) {
       uint64_t at[3];
       for (int64_t i : {0, 1, 2}) {
-        env[induction] = far + i;
+        env[induction] = step * i;
         at[i] = program.expressions.evaluateSymbolically(coordinate, env);
       }
       found |= at[0] + at[2] != 2 * at[1];

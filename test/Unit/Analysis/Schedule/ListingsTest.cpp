@@ -62,8 +62,8 @@ TEST_P(Listings, TheLoweringGetsPlacesForBuffers) {
   ASSERT_TRUE(mlir::succeeded(facts));
   kernel.walk([&](AllocOp alloc) { EXPECT_TRUE(facts->bufferOffsets.contains(alloc)); });
   kernel.walk([&](ChannelOp channel) {
-    bool objects = channel.getType().getKind() == Completion::tx ||
-                   channel.getType().getKind() == Completion::arrive;
+    bool objects = channel.getType().getKind() == tegula::sched::Completion::tx ||
+                   channel.getType().getKind() == tegula::sched::Completion::arrive;
     EXPECT_EQ(facts->barrierOffsets.contains(channel), objects);
   });
   kernel.walk([&](AcquireOp acquire) {
