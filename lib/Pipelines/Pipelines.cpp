@@ -94,6 +94,8 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
   pm.addPass(createSetExpPolicyPass(exponentials));
   pm.addPass(createSetAssociationPass());
   pm.addPass(createTegulaDecomposePass());
+  if (hasWarps)
+    pm.addPass(createFlattenProductsPass());
   pm.addPass(createComputeBeforeBroadcastPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -165,6 +165,29 @@ def SetAssociationPass : Pass<"tegula-set-association"> {
   }];
 }
 
+def FlattenProductsPass : Pass<"tegula-flatten-products"> {
+  let summary = "makes products of many matrices products of one";
+  let description = [{
+    A `tegula.dot` of rank 3 or more becomes dots of rank 2, for machines whose fragments
+    are matrices. Where one operand is a single matrix, the others' batch axes join its
+    rows: one product, with the tile turned before and behind if that operand stands on
+    the left. Else there is one product for each matrix, and their rows are joined.
+
+    ```
+    %y = dot %x, %f : tensor<4x16x32xf32>, tensor<1x32x8xf32> -> tensor<4x16x8xf32>
+    ->
+    %a = reshape %x : tensor<4x16x32xf32> -> tensor<64x32xf32>
+    %b = reshape %f : tensor<1x32x8xf32> -> tensor<32x8xf32>
+    %c = dot %a, %b : tensor<64x32xf32>, tensor<32x8xf32> -> tensor<64x8xf32>
+    %y = reshape %c : tensor<64x8xf32> -> tensor<4x16x8xf32>
+    ```
+
+    **Requires** nothing. **Guarantees** dots have rank 2, but those that stretch a part
+    of their batch axes. **Fails when** nothing.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
 def ComputeBeforeBroadcastPass : Pass<"tegula-compute-before-broadcast"> {
   let summary = "moves elementwise ops ahead of the broadcasts that they read";
   let description = [{

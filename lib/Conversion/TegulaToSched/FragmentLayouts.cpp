@@ -49,25 +49,21 @@ void FragmentLayouts::join(Value a, Value b) {
 LogicalResult FragmentLayouts::collect(sched::MapOp map) {
   ArrayRef<int64_t> domain = map.getDomain();
   SmallVector<Value> whole, lines;
-  auto sort = [&](Value value) -> LogicalResult {
+  for (Value value :
+       llvm::concat<Value>(llvm::to_vector(map.getIns()), llvm::to_vector(map.getResults()))) {
     RankedTensorType tile = getTile(value);
-    if (!tile)
-      return success();
     getClass(value);
     if (tile.getShape() == domain)
       whole.push_back(value);
     else if (tile.getRank() == 1 && domain.size() == 2)
       lines.push_back(value);
-    else if (tile.getRank() != 0)
-      return map.emitOpError() << "reads or gives a tile of shape " << tile
-                               << " over a domain of rank " << domain.size()
-                               << ", which has no form on fragments yet";
-    return success();
-  };
-  for (Value value :
-       llvm::concat<Value>(llvm::to_vector(map.getIns()), llvm::to_vector(map.getResults())))
-    if (failed(sort(value)))
-      return failure();
+  }
+  for (Value result : map.getResults()) {
+    RankedTensorType tile = getTile(result);
+    if (tile.getShape() != domain && (tile.getRank() > 1 || domain.size() > 2))
+      return map.emitOpError() << "gives a tile of type " << tile << " over a domain of rank "
+                               << domain.size() << ", which has no form on fragments yet";
+  }
   for (Value value : ArrayRef(whole).drop_front(whole.empty() ? 0 : 1))
     join(whole.front(), value);
   if (lines.empty())

@@ -354,6 +354,9 @@ LogicalResult RoleMaterializer::convert(sched::MapOp op) {
     auto type = cast<RankedTensorType>(tile.getType());
     if (type.getShape() == op.getDomain())
       return domain;
+    // What is neither of the domain's shape nor a row or column of it comes as it is.
+    if (type.getRank() != 1 || op.getDomain().size() != 2)
+      return layouts.get(tile);
     return domain.dropAxis(getLackingAxis(inBody));
   };
 
