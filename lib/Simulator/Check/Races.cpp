@@ -164,26 +164,33 @@ void RaceDetector::access(Warp &warp, const Inst *pc, Region &region, uint64_t l
                           const uint64_t *offsets, unsigned bytes, bool store, bool async) {
   uint32_t record = recordFor(warp, pc, async);
   uint32_t epoch = warp.clock[warp.id];
+  // Neighbouring cells mostly have one value: what it becomes is looked up once.
+  uint64_t last = 0, next = 0;
+  bool known = false, mine = false;
   for (uint64_t m = lanes; m; m &= m - 1) {
     unsigned lane = countr_zero(m);
-    uint64_t first = offsets[lane] >> shift, last = (offsets[lane] + bytes - 1) >> shift;
-    for (uint64_t i = first; i <= last; ++i) {
+    uint64_t first = offsets[lane] >> shift, end = (offsets[lane] + bytes - 1) >> shift;
+    for (uint64_t i = first; i <= end; ++i) {
       uint64_t cell = region.cells[i];
-      // Lanes of one warp are unordered until it synchronises.
-      auto written = static_cast<uint32_t>(cell);
-      if (written && !async && region.cellLanes[i] != lane + 1) {
+      if (!known || cell != last) {
+        // Lanes of one warp are unordered until it synchronises.
+        auto written = static_cast<uint32_t>(cell);
         const Record &w = records[written];
-        if (w.block == warp.block->number && w.actor == warp.id && w.clock == epoch &&
-            w.source != pc->source && !w.atomic)
-          reportLaneRace(warp, pc, region, i << shift, lane, region.cellLanes[i] - 1, written,
-                         store);
+        mine = written && !async && w.block == warp.block->number && w.actor == warp.id &&
+               w.clock == epoch && w.source != pc->source && !w.atomic;
+        Memo &entry = memo[(cell * 0x9E3779B97F4A7C15ull + record) >> 56];
+        if (entry.cell != cell || entry.record != record || entry.store != store) {
+          uint64_t made = update(warp, pc, region, i << shift, cell, record, store);
+          entry = {cell, made, record, store};
+        }
+        last = cell;
+        next = entry.next;
+        known = true;
       }
-      Memo &known = memo[(cell * 0x9E3779B97F4A7C15ull + record) >> 56];
-      if (known.cell != cell || known.record != record || known.store != store) {
-        uint64_t next = update(warp, pc, region, i << shift, cell, record, store);
-        known = {cell, next, record, store};
-      }
-      region.cells[i] = known.next;
+      if (mine && region.cellLanes[i] != lane + 1)
+        reportLaneRace(warp, pc, region, i << shift, lane, region.cellLanes[i] - 1,
+                       static_cast<uint32_t>(cell), store);
+      region.cells[i] = next;
       if (store)
         region.cellLanes[i] = static_cast<uint8_t>(lane + 1);
     }
