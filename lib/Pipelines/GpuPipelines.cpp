@@ -8,6 +8,8 @@
 
 #include "tegula/Pipelines/Pipelines.h"
 
+#include "tegula/Conversion/Passes.h"
+
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -31,7 +33,10 @@ static void buildUpstreamToLLVMPipeline(OpPassManager &pm) {
 }
 
 void tegula::buildSchedToGpuPipeline(OpPassManager &pm, const GpuInfo &gpu) {
-  // The conversion of schedules comes here, one pass per backend.
+  if (gpu.getBackend() == GpuBackend::NVPTX)
+    pm.addPass(createConvertSchedToNVVMPass());
+  else
+    pm.addPass(createConvertSchedToROCDLPass());
   buildUpstreamToLLVMPipeline(pm);
   // The author's lines. Anything fuller than directives makes NVIDIA's assembler give
   // up optimising (research/nvidia.md, 4.4).

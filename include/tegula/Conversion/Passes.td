@@ -228,4 +228,53 @@ def ConvertSchedToX86Pass : Pass<"convert-sched-to-x86", "::mlir::ModuleOp"> {
                            "::mlir::x86vector::X86VectorDialect"];
 }
 
+//===----------------------------------------------------------------------===//
+// SchedToGPU and its leaves
+//===----------------------------------------------------------------------===//
+
+def ConvertSchedToNVVMPass : Pass<"convert-sched-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "scheduled kernels into functions of one thread of an NVIDIA GPU";
+  let description = [{
+    Each kernel for such a target becomes one device function and leaves a
+    `tegula.device_entry`, as docs/gpu_abi.md says. Fragments become scalars in
+    registers, slots the number of a stage, views a pointer with sizes and strides;
+    loops and branches stay structured. Waits become the wait of the copies that
+    the thread has issued and a barrier; matrix products `mma.sync`, their
+    operands `ldmatrix` where a layout allows it.
+
+    * A copy whose rows are not aligned to a piece, which may only be known when
+      the kernel runs, goes through registers, element by element.
+    * What an op moves between threads in other ways than lanes exchange goes
+      through scratch in shared memory, behind the buffers.
+    * f32 elementary functions are those of `expand-vector-math`; `tegula.exp2` by
+      hardware is the special-function unit's.
+
+    **Requires** verified kernels of one role of warps, with layouts on all
+    fragments. **Guarantees** no scheduled op is left in kernels for NVIDIA
+    targets. **Fails when** an op or a form of it has no code for the target,
+    naming it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
+def ConvertSchedToROCDLPass : Pass<"convert-sched-to-rocdl", "::mlir::ModuleOp"> {
+  let summary = "scheduled kernels into functions of one thread of an AMD GPU";
+  let description = [{
+    As `convert-sched-to-nvvm`, which shares all but the instructions: products
+    become MFMA (with operands exchanged where the result is held transposed),
+    waits a barrier that orders local memory only, phases are fenced against the
+    scheduler, and lanes exchange words through local memory's crossbar. Copies
+    into rings go through registers, in `sync` rings as the schedule says.
+
+    **Requires** verified kernels of one role of warps, with layouts on all
+    fragments. **Guarantees** no scheduled op is left in kernels for AMD targets.
+    **Fails when** an op or a form of it has no code for the target, naming it.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::ROCDL::ROCDLDialect"];
+}
+
 #endif // TEGULA_CONVERSION_PASSES_TD

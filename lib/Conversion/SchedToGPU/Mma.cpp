@@ -1,0 +1,138 @@
+//===- Mma.cpp - Products -------------------------------------------------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "tegula/Target/GpuInfo.h"
+
+using namespace mlir;
+using namespace tegula;
+using namespace tegula::gpu;
+
+namespace {
+
+/// One product of fragments: D = A . B + C.
+class Product {
+public:
+  Product(sched::MmaOp op, Lowering &lowering)
+      : op(op), lowering(lowering), e(lowering.at(op.getLoc())) {}
+
+  LogicalResult run();
+
+private:
+  FailureOr<Fragment *> operand(Value value, bool trans, bool isLeft);
+  LogicalResult byAtoms(const MatrixProduct &product);
+  LogicalResult byMultiplyAdd();
+
+  sched::MmaOp op;
+  Lowering &lowering;
+  Emitter e;
+  Fragment *a = nullptr, *b = nullptr;
+  std::optional<Registers> d;
+  Values sums;
+};
+
+} // namespace
+
+/// Atoms of a transposed product compute (B^T A^T)^T: what looks like A is read as B.
+static StringRef nameOf(const Fragment &fragment) { return fragment.regs.layout.getAtom().name; }
+
+LogicalResult Product::run() {
+  auto type = op.getResult() ? dyn_cast<sched::FragType>(op.getResult().getType())
+                             : sched::FragType();
+  if (!type || op.getIsAsync() || op.getTransA() || op.getTransB() ||
+      !isa<sched::FragType>(op.getA().getType()) || !isa<sched::FragType>(op.getB().getType()))
+    return lowering.refuse(op, "is not of fragments into a fragment");
+  FailureOr<Registers> found = Registers::get(type, op.getLoc());
+  if (failed(found))
+    return failure();
+  d = *found;
+  a = &lowering.fragment(op.getA());
+  b = &lowering.fragment(op.getB());
+  if (type.getRank() != 2)
+    return lowering.refuse(op, "forms several products at once");
+  if (auto why = layout::checkProduct(a->regs.layout, b->regs.layout, d->layout))
+    return lowering.refuse(op, *why);
+  if (op.getAcc())
+    sums = lowering.elements(e, lowering.fragment(op.getAcc()));
+  else
+    sums.assign(d->size(), e.number(type.getElem(), 0));
+  MatrixProduct product{nameOf(*a), nameOf(*b), d->layout.getAtom().name, a->type.getElem(),
+                        type.getElem()};
+  bool byUnit = lowering.vendor.hasProduct(product);
+  if (failed(byUnit ? byAtoms(product) : byMultiplyAdd()))
+    return failure();
+  return lowering.define(op.getResult(), sums);
+}
+
+/// Depth outermost: an operand's atom is loaded once, just before its first use.
+LogicalResult Product::byAtoms(const MatrixProduct &product) {
+  auto [rowAtoms, depth] = a->regs.layout.getRepetition();
+  int64_t colAtoms = d->layout.getRepetition()[1];
+  int64_t aRegs = a->regs.layout.getAtom().getRegisters(),
+          bRegs = b->regs.layout.getAtom().getRegisters(),
+          dRegs = d->layout.getAtom().getRegisters();
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t n = 0; n < colAtoms; ++n) {
+      ArrayRef<Value> right =
+          lowering.elements(e, *b, b->regs.layout.getRegister(k, n, 0), bRegs);
+      Values rightCopy(right);
+      for (int64_t m = 0; m < rowAtoms; ++m) {
+        Values left(lowering.elements(e, *a, a->regs.layout.getRegister(m, k, 0), aRegs));
+        auto sum = MutableArrayRef(sums).slice(d->layout.getRegister(m, n, 0), dRegs);
+        llvm::copy(lowering.vendor.multiply(e, product, left, rightCopy, sum), sum.begin());
+      }
+    }
+  return success();
+}
+
+/// Each thread multiplies what it holds: all of the depth of its rows and columns.
+LogicalResult Product::byMultiplyAdd() {
+  Type elem = sums.front().getType();
+  std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> rowsAt, colsAt; // by depth
+  for (Position bit : a->regs.laneBits)
+    if (bit.col != 0)
+      return lowering.refuse(op, "has an operand whose depth lies in several lanes, and atom '" +
+                                     nameOf(*a) + "', which is no instruction's");
+  for (auto [i, place] : llvm::enumerate(a->regs.regs))
+    if (place.col < a->regs.cols)
+      rowsAt[place.col].push_back({place.row, i});
+  for (auto [i, place] : llvm::enumerate(b->regs.regs))
+    if (place.row < b->regs.rows)
+      colsAt[place.row].push_back({place.col, i});
+  std::map<Position, int64_t> at;
+  for (auto [i, place] : llvm::enumerate(d->regs))
+    at[place] = i;
+  auto widened = [&](Value x) -> Value {
+    if (x.getType() == elem)
+      return x;
+    if (isa<FloatType>(elem))
+      return e.convertFloat(x, elem);
+    return arith::ExtSIOp::create(e.builder, e.loc, elem, x);
+  };
+  for (auto &[k, rows] : rowsAt)
+    for (auto [col, colReg] : colsAt[k]) {
+      Value right = widened(lowering.elements(e, *b, colReg, 1).front());
+      for (auto [row, rowReg] : rows) {
+        auto found = at.find({row, col});
+        if (found == at.end())
+          return lowering.refuse(op, "has operands whose rows and columns are not the result's");
+        Value left = widened(lowering.elements(e, *a, rowReg, 1).front());
+        Value &sum = sums[found->second];
+        if (isa<FloatType>(elem))
+          sum = LLVM::FMAOp::create(e.builder, e.loc, left, right, sum);
+        else
+          sum = e.add(sum, e.mul(left, right));
+      }
+    }
+  return success();
+}
+
+LogicalResult gpu::lower(sched::MmaOp op, Lowering &lowering) {
+  return Product(op, lowering).run();
+}

@@ -1,0 +1,196 @@
+//===- ConvertSchedToROCDL.cpp - Scheduled kernels for AMD GPUs -----------===//
+//
+// Part of the Tegula project, under the Apache License v2.0 with LLVM
+// Exceptions. See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../SchedToGPU/Lowering.h"
+#include "tegula/Conversion/Passes.h"
+#include "tegula/Target/GpuInfo.h"
+
+#include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
+
+namespace tegula {
+#define GEN_PASS_DEF_CONVERTSCHEDTOROCDLPASS
+#include "tegula/Conversion/Passes.h.inc"
+} // namespace tegula
+
+using namespace mlir;
+using namespace tegula;
+using namespace tegula::gpu;
+
+namespace {
+
+/// The instructions of AMD GPUs with matrix cores (wave64).
+class Amd : public Vendor {
+public:
+  explicit Amd(const GpuInfo &info) : info(info) {}
+
+  const GpuInfo &getInfo() const override { return info; }
+
+  void finishKernel(LLVM::LLVMFuncOp function, int64_t threads) override;
+  bool isSharedDynamic() const override { return false; }
+  Value threadId(Emitter &e) override {
+    return ROCDL::ThreadIdXOp::create(e.builder, e.loc, e.builder.getI32Type());
+  }
+  Value blockId(Emitter &e) override {
+    return ROCDL::BlockIdXOp::create(e.builder, e.loc, e.builder.getI32Type());
+  }
+  /// In a scalar register: else every use of it costs vector instructions.
+  Value uniform(Emitter &e, Value value) override {
+    return call(e, "llvm.amdgcn.readfirstlane.i32", value.getType(), value);
+  }
+
+  StringRef getDeviceScope() const override { return "agent"; }
+  void barrier(Emitter &e) override;
+  Value exchange(Emitter &e, Value word, int64_t mask) override;
+
+  // Copies go through registers.
+  bool canCopyAsync(int64_t) const override { return false; }
+  void copyAsync(Emitter &, Value, Value, int64_t, Value) override {
+    llvm_unreachable("no copy is beside the program");
+  }
+  void commitAsync(Emitter &) override {}
+  void waitAsync(Emitter &, int64_t) override {}
+
+  bool hasProduct(const MatrixProduct &product) const override;
+  Values multiply(Emitter &e, const MatrixProduct &product, ValueRange a, ValueRange b,
+                  ValueRange c) override;
+  Values loadMatrices(Emitter &, const Buffer &, const Registers &, bool, int64_t, Value,
+                      const Coordinate &, const Coordinate &) override {
+    return {}; // each lane loads its own elements
+  }
+
+  Value exp2(Emitter &e, Value x) override {
+    return call(e, "llvm.amdgcn.exp2.f32", x.getType(), x);
+  }
+  void fence(Emitter &e) override {
+    LLVM::CallIntrinsicOp::create(e.builder, e.loc,
+                                  e.builder.getStringAttr("llvm.amdgcn.sched.barrier"),
+                                  ValueRange(e.i32(0)));
+  }
+
+private:
+  static Value call(Emitter &e, StringRef name, Type type, ValueRange operands) {
+    return LLVM::CallIntrinsicOp::create(e.builder, e.loc, type, e.builder.getStringAttr(name),
+                                         operands)
+        .getResult(0);
+  }
+
+  const GpuInfo &info;
+};
+
+/// One matrix instruction, by the atoms of its operands.
+struct Instruction {
+  StringLiteral product;
+  bool bf16, f16;
+  StringLiteral ofBF16, ofF16;
+};
+
+} // namespace
+
+static constexpr Instruction instructions[] = {
+    {"mfma32", true, true, "llvm.amdgcn.mfma.f32.32x32x8bf16.1k", "llvm.amdgcn.mfma.f32.32x32x8f16"},
+    {"mfma16", true, true, "llvm.amdgcn.mfma.f32.16x16x16bf16.1k",
+     "llvm.amdgcn.mfma.f32.16x16x16f16"},
+};
+
+/// The instruction whose atoms these are, as they stand or all transposed (then the
+/// operands change places).
+static const Instruction *findInstruction(const MatrixProduct &product, bool &transposed) {
+  for (const Instruction &candidate : instructions) {
+    auto is = [&](StringRef name, StringRef part, StringRef suffix) {
+      return name.consume_front(candidate.product) && name.consume_front(part) && name == suffix;
+    };
+    transposed = false;
+    if (is(product.a, ".A", "") && is(product.b, ".B", "") && is(product.d, ".D", ""))
+      return &candidate;
+    transposed = true;
+    if (is(product.a, ".B", "^T") && is(product.b, ".A", "^T") && is(product.d, ".D", "^T"))
+      return &candidate;
+  }
+  return nullptr;
+}
+
+bool Amd::hasProduct(const MatrixProduct &product) const {
+  bool transposed;
+  return findInstruction(product, transposed) && product.result.isF32() &&
+         (product.operand.isBF16() || product.operand.isF16());
+}
+
+Values Amd::multiply(Emitter &e, const MatrixProduct &product, ValueRange a, ValueRange b,
+                     ValueRange c) {
+  bool transposed;
+  const Instruction *instruction = findInstruction(product, transposed);
+  if (transposed)
+    std::swap(a, b);
+  bool isBF16 = product.operand.isBF16();
+  Type i16 = e.builder.getI16Type();
+  auto vectorOf = [&](ValueRange elements) -> Value {
+    Value vector = e.pack(elements);
+    return isBF16 ? e.bitcast(vector, VectorType::get({static_cast<int64_t>(elements.size())}, i16))
+                  : vector;
+  };
+  Value sum = e.pack(c), zero = e.i32(0);
+  return e.unpack(call(e, isBF16 ? instruction->ofBF16 : instruction->ofF16, sum.getType(),
+                       {vectorOf(a), vectorOf(b), sum, zero, zero, zero}));
+}
+
+void Amd::finishKernel(LLVM::LLVMFuncOp function, int64_t threads) {
+  Builder b(function.getContext());
+  std::string size = std::to_string(threads);
+  function->setAttr(ROCDL::ROCDLDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  function->setAttr(ROCDL::ROCDLDialect::getFlatWorkGroupSizeAttrName(),
+                    b.getStringAttr(size + "," + size));
+  // Accumulators in the registers that arithmetic reads (research/amd.md, 2).
+  auto pair = [&](StringRef name, StringRef value) -> Attribute {
+    return b.getArrayAttr({b.getStringAttr(name), b.getStringAttr(value)});
+  };
+  function.setPassthroughAttr(
+      b.getArrayAttr({pair("amdgpu-agpr-alloc", "0"), pair("uniform-work-group-size", "true")}));
+}
+
+/// Orders local memory only: global loads stay in flight.
+void Amd::barrier(Emitter &e) {
+  auto local = LLVM::MMRATagAttr::get(e.builder.getContext(), "amdgpu-synchronize-as", "local");
+  auto fence = [&](LLVM::AtomicOrdering ordering) {
+    auto op = LLVM::FenceOp::create(e.builder, e.loc, ordering, "workgroup");
+    op->setDiscardableAttr(LLVM::LLVMDialect::getMmraAttrName(), local);
+  };
+  fence(LLVM::AtomicOrdering::release);
+  ROCDL::SBarrierOp::create(e.builder, e.loc);
+  fence(LLVM::AtomicOrdering::acquire);
+}
+
+Value Amd::exchange(Emitter &e, Value word, int64_t mask) {
+  Type i32 = e.builder.getI32Type();
+  if (mask < 32) // xor within 32 lanes: the mask in bits 10 to 14, "and" with all in 0 to 4
+    return call(e, "llvm.amdgcn.ds.swizzle", i32, {word, e.i32(mask << 10 | 31)});
+  Value lane = e.bitXor(threadId(e), e.i32(mask));
+  Value address = e.mul(e.bitAnd(lane, info.getWarpSize() - 1), 4);
+  return call(e, "llvm.amdgcn.ds.bpermute", i32, {address, word});
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+struct ConvertSchedToROCDL : tegula::impl::ConvertSchedToROCDLPassBase<ConvertSchedToROCDL> {
+  void runOnOperation() override {
+    SmallVector<sched::KernelOp> kernels(getOperation().getOps<sched::KernelOp>());
+    for (sched::KernelOp kernel : kernels) {
+      const GpuInfo *info = GpuInfo::lookup(kernel.getTarget());
+      if (!info || info->getBackend() != GpuBackend::AMDGPU)
+        continue;
+      Amd vendor(*info);
+      if (failed(Lowering(kernel, vendor).run()))
+        return signalPassFailure();
+    }
+  }
+};
+
+} // namespace

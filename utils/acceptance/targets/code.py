@@ -1,0 +1,32 @@
+# Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Scheduled kernels as GPU code: what the simulator runs, and what the assemblers say."""
+
+from __future__ import annotations
+
+from acceptance import Points, lit, pytest
+
+point = Points()
+
+TEST = "test/python/test_sched_gpu.py"
+
+
+@point("code.conversion", "scheduled ops become instructions of both vendors; what has no code is refused", cheap=False)
+def _() -> str:
+    return lit(r"Conversion/SchedTo(NVVM|ROCDL)")
+
+
+@point("code.listings", "matmul, attention and low_rank_ffn, ragged and empty too, give what NumPy gives", cheap=False)
+def _() -> str:
+    return pytest(TEST, "-k", "matmul or attention or low_rank")
+
+
+@point("code.moves", "scans, gathers, segment sums and products by multiply-add, in f32 and f64", cheap=False)
+def _() -> str:
+    return pytest(TEST, "-k", "moves or multiply_add or functions")
+
+
+@point("code.machine", "nothing spills, and main loops hold the products of the schedule", cheap=False)
+def _() -> str:
+    return pytest(TEST, "-k", "machine_code")
