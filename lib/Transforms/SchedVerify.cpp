@@ -24,7 +24,7 @@ struct SchedVerify : tegula::impl::SchedVerifyPassBase<SchedVerify> {
   void runOnOperation() override {
     bool good = true;
     getOperation()->walk([&](tegula::sched::KernelOp kernel) {
-      good &= succeeded(tegula::sched::proveKernel(kernel, remarks));
+      good &= succeeded(tegula::sched::proveKernel(kernel, {remarks, registers}));
     });
     if (!good)
       return signalPassFailure();

@@ -188,3 +188,27 @@ sched.kernel @not_pinned(in %A: !view, out %C: !view) target "sm_90a" {
   }
   tegula.return
 }
+
+// -----
+
+// The scratch of a conversion is ordered by the conversion.
+!view = memref<?x64xbf16, strided<[?, 1], offset: ?>>
+!a = !sched.frag<64x64xbf16, #sched.layout<m16n8k16.A [4, 4]>>
+!p = !sched.frag<64x64xbf16, #sched.layout<m16n8k16.D [1, 8] warps [4, 1]>>
+
+sched.kernel @scratch(in %A: !view, out %C: !view) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %M = memref.dim %A, %c0 : !view
+  tegula.grid (%m) to (%M) step (64) {
+    %n = sched.trips %c0 to %M step %c1
+    %sc = sched.alloc : !sched.buf<64x64xbf16, shared>
+    sched.role @all warps 4 regs 255 {
+      %x = sched.load %A[%c0, %c0] : !view -> !p
+      %y = sched.convert %x shared using %sc : !sched.buf<64x64xbf16, shared> : !p -> !a
+      sched.store %y to %C[%c0, %c0] : !a, !view
+    }
+    tegula.yield
+  }
+  tegula.return
+}

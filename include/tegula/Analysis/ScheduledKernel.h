@@ -50,9 +50,17 @@ struct ScheduleFacts {
   bool needsBarrier(AcquireOp acquire) const { return acquireBarriers.contains(acquire); }
 };
 
+/// What to check, and what to say.
+struct ProofOptions {
+  bool emitRemarks = false; ///< on what is right and slow
+  /// Refuse roles whose fragments are estimated to need more registers than their budget (rule
+  /// 13). Such a kernel spills: slow and not wrong, so a lowering may go on.
+  bool checkRegisters = true;
+};
+
 /// Checks every rule of `sched-verify`; errors are diagnostics at the ops that they are
 /// about. A kernel without roles has nothing to prove.
-mlir::FailureOr<ScheduleFacts> proveKernel(KernelOp kernel, bool emitRemarks = false);
+mlir::FailureOr<ScheduleFacts> proveKernel(KernelOp kernel, ProofOptions options = {});
 
 } // namespace tegula::sched
 

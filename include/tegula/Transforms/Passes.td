@@ -121,7 +121,9 @@ def SchedVerifyPass : Pass<"sched-verify"> {
     whatever lands when. **Fails when** a rule is broken, at the op that breaks it.
   }];
   let options = [
-    Option<"remarks", "remarks", "bool", "false", "say also what is right and slow">];
+    Option<"remarks", "remarks", "bool", "false", "say also what is right and slow">,
+    Option<"registers", "registers", "bool", "true",
+           "refuse roles that are estimated to spill (rule 13)">];
 }
 
 def HoistLoadsPass : Pass<"tegula-hoist-loads"> {

@@ -133,7 +133,7 @@ Topology tegula::sched::proof::analyseTopology(const EventProgram &program, cons
     checkChannel(program, machine, index, ends, findings);
   }
   for (const Buffer &buffer : program.buffers)
-    if (buffer.space == "shared" && !buffer.channel)
+    if (buffer.space == "shared" && !buffer.channel && !buffer.scratch)
       findings.error(Rule::Linear, buffer.site,
                      "shared buffer '" + buffer.name +
                          "' belongs to no channel: nothing orders its users");

@@ -148,10 +148,12 @@ void Extractor::addBuffer(AllocOp op) {
   // address, so such a buffer begins at a multiple of the pattern.
   buffer.alignment = type.isSwizzled() ? 1024 : 128;
   buffer.site = getSite(op);
-  for (Operation *user : op->getUsers())
+  for (Operation *user : op->getUsers()) {
+    buffer.scratch |= isa<ConvertOp>(user);
     if (auto channel = dyn_cast<ChannelOp>(user))
       if (auto found = channels.find(channel.getChannel()); found != channels.end())
         buffer.channel = found->second;
+  }
   out.program.buffers.push_back(std::move(buffer));
 }
 

@@ -40,7 +40,7 @@ static ScheduleFacts collectFacts(const ExtractedKernel &kernel, const proof::Pr
   return facts;
 }
 
-FailureOr<ScheduleFacts> tegula::sched::proveKernel(KernelOp kernel, bool emitRemarks) {
+FailureOr<ScheduleFacts> tegula::sched::proveKernel(KernelOp kernel, ProofOptions options) {
   bool hasRoles = kernel.walk([](RoleOp) { return WalkResult::interrupt(); }).wasInterrupted();
   if (!hasRoles)
     return ScheduleFacts();
@@ -54,8 +54,9 @@ FailureOr<ScheduleFacts> tegula::sched::proveKernel(KernelOp kernel, bool emitRe
 
   proof::Proof proof = proof::prove(extracted->program, *machine);
   proof::checkMemory(extracted->program, *machine, proof.findings);
-  proof::checkRegisters(extracted->program, *machine, proof.findings);
-  emit(proof.findings, extracted->sites, emitRemarks);
+  if (options.checkRegisters)
+    proof::checkRegisters(extracted->program, *machine, proof.findings);
+  emit(proof.findings, extracted->sites, options.emitRemarks);
   bool good = !proof.findings.hasErrors();
   kernel.walk([&](RoleOp role) { good &= succeeded(checkLayouts(role, *machine)); });
   if (!good)

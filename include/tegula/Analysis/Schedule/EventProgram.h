@@ -208,6 +208,7 @@ struct Buffer {
   int64_t alignment = 16;
   std::optional<unsigned> channel;
   Site site;
+  bool scratch = false; ///< of one op, which orders its own accesses
 };
 
 /// A scheduled kernel, as far as a proof needs it.
