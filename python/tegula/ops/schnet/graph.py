@@ -278,19 +278,20 @@ def _pairs(nodes: int, pairs: _List) -> Pairs:
         pairs = pairs.of(~apart).and_then(far)
         order = _order(nodes, pairs.one, pairs.other, pairs.shift)
         pairs, near = pairs.of(order), key[order]
-    order = np.argsort(near, kind="stable")
-    pairs, near = pairs.of(order), near[order]
-    key, size = np.unique(near, return_counts=True)
+    key, task, size = np.unique(near, return_inverse=True, return_counts=True)
+    heavy = np.argsort(-size, kind="stable")  # the most pairs first, so that workers end at about the same time
+    number = np.empty_like(heavy)
+    number[heavy] = np.arange(len(key))
+    pairs = pairs.of(np.argsort(number[task], kind="stable"))
     left, right = key // (count + 1), key % (count + 1)
     both = right < count
-    number = np.arange(len(key))
-    end = np.concatenate([left, right[both]])
+    end, place = np.concatenate([left, right[both]]), np.arange(len(key))
     slab = np.concatenate([2 * number, 2 * number[both] + 1])
-    order = np.lexsort((slab, end))
+    order = np.lexsort((np.concatenate([2 * place, 2 * place[both] + 1]), end))  # of a block's slabs, by their blocks
     plain = bool((pairs.heard == 1).all() and (pairs.told == 1).all())
-    right = np.where(both, start[np.minimum(right, count - 1)], NOWHERE)
+    first = np.where(both, start[np.minimum(right, count - 1)], NOWHERE)
     return Pairs(
-        ptr=_sums(size), left=_i32(start[left]), right=_i32(right),
+        ptr=_sums(size[heavy]), left=_i32(start[left][heavy]), right=_i32(first[heavy]),
         one=_i32(pairs.one), other=_i32(pairs.other), shift=pairs.shift,
         heard=None if plain else pairs.heard, told=None if plain else pairs.told,
         start=_i32(start), slabs=_sums(np.bincount(end, minlength=count)), slab=_i32(slab[order]),
