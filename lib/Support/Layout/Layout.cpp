@@ -14,6 +14,7 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <numeric>
+#include <set>
 
 using namespace tegula::layout;
 using llvm::Expected;
@@ -28,8 +29,17 @@ static std::string spell(Extents extents) {
   return llvm::formatv("[{0}, {1}]", extents[0], extents[1]);
 }
 
-/// More registers or warps than that is a slip, and sums must not wrap.
-static constexpr int64_t maxCount = 4096;
+/// More registers, warps or elements than that is a slip; sums must not wrap, and who
+/// asks element by element must come to an end.
+static constexpr int64_t maxCount = 4096, maxWarps = 64, maxElements = 1 << 24;
+
+/// True if every block has a warp.
+static bool dealsAll(Extents count, Extents stride) {
+  std::set<std::pair<int64_t, int64_t>> blocks;
+  for (int64_t warp = 0, e = std::lcm(count[0] * stride[0], count[1] * stride[1]); warp < e; ++warp)
+    blocks.insert({warp / stride[0] % count[0], warp / stride[1] % count[1]});
+  return int64_t(blocks.size()) == count[0] * count[1];
+}
 
 //===----------------------------------------------------------------------===//
 // Construction
@@ -42,20 +52,27 @@ Expected<Layout> Layout::get(const Atom &atom, Extents repetition, Warps warps,
     if (repetition[axis] < 1 || repetition[axis] > maxCount)
       return fail("repetition " + spell(repetition) + " of atom '" + atom.name +
                   "' must be between 1 and " + llvm::Twine(maxCount));
-    if (warps.count[axis] < 1 || warps.count[axis] > maxCount || strides[axis] < 1 ||
-        strides[axis] > maxCount)
+    if (warps.count[axis] < 1 || warps.count[axis] > maxWarps || strides[axis] < 1 ||
+        strides[axis] > maxWarps)
       return fail("warps " + spell(warps.count) + " by " + spell(strides) +
-                  " must be between 1 and " + llvm::Twine(maxCount));
+                  " must be between 1 and " + llvm::Twine(maxWarps));
     // A stride of an axis that is not dealt says nothing.
     if (warps.count[axis] == 1)
       strides[axis] = 1;
   }
+  if (!dealsAll(warps.count, strides))
+    return fail("warps " + spell(warps.count) + " by " + spell(strides) +
+                " leave a block without a warp");
   if (repetition[0] * repetition[1] > maxCount)
     return fail("repetition " + spell(repetition) + " of atom '" + atom.name +
                 "' needs more than " + llvm::Twine(maxCount) + " atoms of registers");
   Layout layout(atom, repetition, warps.count, strides);
   Extents covered = layout.getCovered();
   layout.tile = covered;
+  if (covered[0] > maxElements / covered[1])
+    return fail(llvm::formatv("layout {0} covers {1}x{2}, more than {3} elements", layout.str(),
+                              covered[0], covered[1], maxElements)
+                    .str());
   if (!tile)
     return layout;
   for (unsigned axis : {0, 1})

@@ -161,7 +161,7 @@ SharedPlan planShared(const Layout &from, const Layout &to, int64_t warps, unsig
 // Any conversion
 //===----------------------------------------------------------------------===//
 
-/// The cheapest plan; that of its class is there.
+/// A plan of the first class, from free on, that has one. Only that one is filled in.
 struct ConversionPlan {
   ConversionClass kind = ConversionClass::Free;
   llvm::SmallVector<unsigned> rename;

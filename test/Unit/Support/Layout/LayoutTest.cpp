@@ -91,7 +91,16 @@ TEST(LayoutTest, BadLayoutsAreRefused) {
   EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [4096, 4096]")),
             "repetition [4096, 4096] of atom 'm16n8k16.D' needs more than 4096 atoms of registers");
   EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [1, 1] warps [0, 1]")),
-            "warps [0, 1] by [1, 1] must be between 1 and 4096");
+            "warps [0, 1] by [1, 1] must be between 1 and 64");
+  EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [4096, 1] warps [64, 1]")),
+            "layout m16n8k16.D [4096, 1] warps [64, 1] covers 4194304x8, more than 16777216 "
+            "elements");
+  EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [1, 1] warps [2, 2] by [1, 1]")),
+            "warps [2, 2] by [1, 1] leave a block without a warp");
+  EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [99999999999999999999, 1]")),
+            "expected '[rows, columns]' after atom 'm16n8k16.D'");
+  EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [1, -1]")),
+            "repetition [1, -1] of atom 'm16n8k16.D' must be between 1 and 4096");
   EXPECT_EQ(messageOf(Layout::parse("m16n8k16.D [1, 1] warp")),
             "unexpected 'warp' in the layout 'm16n8k16.D [1, 1] warp'");
   EXPECT_EQ(messageOf(Layout::get(*findAtom("m16n8k16.D"), {1, 4}, {}, Extents{17, 32})),
@@ -112,10 +121,15 @@ TEST(LayoutTest, ElementsAgainstTheDefinition) {
     SCOPED_TRACE(layout.str());
     const Atom &atom = layout.getAtom();
     Extents shape = atom.getShape(), rep = layout.getRepetition(), wp = layout.getWarpCounts();
+    // Row-major unless said otherwise.
+    Extents stride = layout.getWarpStrides();
+    if (!StringRef(layout.str()).contains(" by "))
+      stride = {wp[1], 1};
     int64_t warps = layout.getWarps() * random.between(1, 2);
     std::map<std::pair<int64_t, int64_t>, std::set<std::tuple<int64_t, unsigned, unsigned>>> owners;
     for (int64_t w = 0; w < warps; ++w) {
-      int64_t outer = w / atom.getWarps(), wr = outer / wp[1] % wp[0], wc = outer % wp[1];
+      int64_t outer = w / atom.getWarps(), wr = outer / stride[0] % wp[0],
+              wc = outer / stride[1] % wp[1];
       for (unsigned l = 0; l < layout.getLanes(); ++l)
         for (int64_t i = 0, reg = 0; i < rep[0]; ++i)
           for (int64_t j = 0; j < rep[1]; ++j)

@@ -55,6 +55,8 @@ inline Layout randomLayout(Random &random, unsigned lanes) {
   Extents repetition = {random.between(1, 3), random.between(1, 5)};
   Warps warps;
   warps.count = {random.between(1, 3), random.between(1, 2)};
+  if (random.below(4) == 0) // by columns
+    warps.stride = {1, warps.count[0]};
   Layout whole = llvm::cantFail(Layout::get(*atom, repetition, warps));
   if (random.below(2))
     return whole;
