@@ -15,6 +15,7 @@
 #include "tegula/Target/TargetInfo.h"
 #include "tegula/Transforms/Passes.h"
 
+#include "mlir/Conversion/MathToLibm/MathToLibm.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -42,6 +43,7 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/ROCDL/ROCDLToLLVMIRTranslation.h"
+#include "mlir/Transforms/DialectConversion.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -132,6 +134,34 @@ void tegula::buildSchedToLoopsPipeline(OpPassManager &pm, const CpuTarget &targe
   pm.addPass(createExpandVectorMathPass());
 }
 
+namespace {
+
+/// math.log1p, math.expm1  ->  calls of the C library
+///
+/// Upstream's way to LLVM is log(1 + x) and exp(x) - 1, which are what these functions are
+/// there to avoid: at 1e-10 nothing is left of x.
+struct CallNearZero : PassWrapper<CallNearZero, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CallNearZero)
+
+  StringRef getArgument() const final { return "call-near-zero"; }
+  StringRef getDescription() const final { return "log1p and expm1 as calls of the C library"; }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<func::FuncDialect, vector::VectorDialect>();
+  }
+
+  void runOnOperation() override {
+    ConversionTarget target(getContext());
+    target.addIllegalOp<math::Log1pOp, math::ExpM1Op>();
+    target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
+    RewritePatternSet patterns(&getContext());
+    populateMathToLibmConversionPatterns(patterns);
+    if (failed(applyPartialConversion(getOperation(), target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
 void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(createConvertProgramToFuncPass());
   pm.addPass(createConvertKernelToFuncPass());
@@ -154,6 +184,7 @@ void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addPass(std::make_unique<CallNearZero>());
   pm.addPass(createConvertMathToLLVMPass());
   // What has no intrinsic, such as erf, calls the C library.
   pm.addPass(createConvertMathToLibmPass());
@@ -171,6 +202,7 @@ void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
 }
 
 void tegula::registerPipelines() {
+  PassRegistration<CallNearZero>();
   PassPipelineRegistration<>("tegula-loops-to-llvm",
                              "kernels whose bodies are upstream ops to the LLVM dialect",
                              buildLoopsToLLVMPipeline);

@@ -33,13 +33,13 @@ static StringRef getKindName(Operation *op) {
       .Case([](ReduceStoreOp) { return "reduce_store"; })
       .Case([](SegmentSumOp) { return "segment_sum"; })
       .Case([](DotOp) { return "dot"; })
-      .Case([](Exp2Op) { return "exp"; })
-      .Case([](ReduceOp) { return "reduce"; })
       .Default([](Operation *) { return "op"; });
 }
 
 /// Labels the anchors of `stream` that have none, and tells equal labels apart
-/// by `.1`, `.2`, in the order of the text.
+/// by `.1`, `.2`, in the order of the text. Elementwise ops without a label stay so: they
+/// go with what they are fused with, and a pass may have made them, so that nobody could
+/// name them in a schedule.
 static void labelAnchors(StreamOp stream) {
   llvm::StringSet<> taken;
   llvm::StringMap<unsigned> next;
@@ -47,7 +47,7 @@ static void labelAnchors(StreamOp stream) {
     if (isa<StreamOp>(op))
       return WalkResult::skip();
     auto anchor = dyn_cast<AnchorOpInterface>(op);
-    if (!anchor)
+    if (!anchor || (!anchor.getAnchorLabel() && isa<Exp2Op, ReduceOp>(op)))
       return WalkResult::advance();
     StringRef base = anchor.getAnchorLabel() ? anchor.getAnchorLabel().getValue()
                                              : getKindName(op);

@@ -212,7 +212,8 @@ def ConvertSchedToX86Pass : Pass<"convert-sched-to-x86", "::mlir::ModuleOp"> {
       are rounded after each op, i1 as a byte.
     * Where the target sums pairs of products of bf16, buffers hold bf16 as it is,
       and products read it so: subnormal operands count as 0 there.
-    * Block sums start from zero and are added to the result once.
+    * Block sums start from zero and are added to the result once; a sum of more
+      than 512 products of floats is cut into blocks of about 256.
     * Integer division by zero gives 0, as in NumPy, and never traps.
     * Copies between a buffer and a view without a unit stride move one element
       at a time.

@@ -13,6 +13,9 @@
 //              one multiply-add per accumulator
 //       C <- accumulators, or scale * C + accumulators
 //
+// A long k is cut into blocks, around all of this: each block is a sum from zero, which
+// is added to C. So the error grows as the number of blocks, not as k.
+//
 // Rows are dealt out evenly (20 rows at 8 are 7 + 7 + 6), so there are at most
 // two heights; the columns' remainder is a narrower group.
 //
@@ -66,6 +69,7 @@ public:
   void emitBatch(ValueRange batch);
 
 private:
+  void emitDepth(Value from, int64_t count, bool first);
   int64_t chooseRows();
   int64_t chooseVectors(int64_t height) const;
   void emitRows(Value column, int64_t vectors, int64_t height, int64_t first, int64_t blocks);
@@ -85,6 +89,8 @@ private:
   }
 
   static constexpr int64_t unroll = 4;
+  /// A sum of more than `longChain` products is cut into blocks of about `chain`.
+  static constexpr int64_t chain = 256, longChain = 512;
 
   x86::Emitter &emit;
   MmaOp op;
@@ -94,6 +100,11 @@ private:
   Type elem;     ///< of sums
   int64_t rows, depth, columns, lanes; ///< columns: in vectors
   x86::Values batchA, batchB, batchC;
+  /// The block of k that is being emitted: its first step, how many, and whether C has
+  /// nothing of this product yet.
+  Value begin;
+  int64_t steps;
+  bool isFirst;
 };
 
 } // namespace
@@ -135,6 +146,24 @@ void Product::emitBatch(ValueRange batch) {
   batchB = stretch(op.getBufB());
   batchC = x86::Values(batch);
 
+  int64_t total = llvm::divideCeil(depth, group);
+  if (!isa<FloatType>(elem) || total * group <= longChain)
+    return emitDepth(emit.index(0), total, /*isFirst=*/true);
+  int64_t size = llvm::alignTo(llvm::divideCeil(total, llvm::divideCeil(total * group, chain)), unroll);
+  // What the loop below takes has no odd pair.
+  int64_t whole = (depth % group ? total - 1 : total) / size * size;
+  emitDepth(emit.index(0), size, /*isFirst=*/true);
+  emit.loop(emit.index(size), emit.index(whole), size,
+            [&](Value from) { emitDepth(from, size, /*isFirst=*/false); });
+  if (whole < total)
+    emitDepth(emit.index(whole), total - whole, /*isFirst=*/false);
+}
+
+/// All of C for `count` steps of k.
+void Product::emitDepth(Value from, int64_t count, bool first) {
+  begin = from;
+  steps = count;
+  isFirst = first;
   int64_t blocks = llvm::divideCeil(rows, chooseRows());
   int64_t low = rows / blocks, tall = rows % blocks;
   int64_t vectors = chooseVectors(tall ? low + 1 : low);
@@ -166,9 +195,10 @@ void Product::emitBlock(Value row, Value column, int64_t height, int64_t vectors
   VectorType type = emit.vectorOf(elem, lanes);
   Value zero = emit.neutral(Combine::add, type);
   x86::Values sums(height * vectors, zero);
-  int64_t steps = llvm::divideCeil(depth, group);
-  int64_t looped = depth / group / unroll * unroll;
-  sums = emit.loop(emit.index(0), emit.index(looped), unroll, sums,
+  // The last pair of an odd number is read by itself: not in the loop.
+  bool hasOdd = depth % group != 0 && isConstantIntValue(begin, depth / group + 1 - steps);
+  int64_t looped = (hasOdd ? steps - 1 : steps) / unroll * unroll;
+  sums = emit.loop(begin, emit.add(begin, looped), unroll, sums,
                    [&](Value step, ValueRange carried) {
                      x86::Values next(carried);
                      for (int64_t i = 0; i < unroll; ++i)
@@ -176,7 +206,7 @@ void Product::emitBlock(Value row, Value column, int64_t height, int64_t vectors
                      return next;
                    });
   for (int64_t step = looped; step < steps; ++step)
-    sums = emitStep(emit.index(step), row, column, height, vectors, sums);
+    sums = emitStep(emit.add(begin, step), row, column, height, vectors, sums);
   emitResult(row, column, height, vectors, sums);
 }
 
@@ -264,7 +294,7 @@ void Product::emitResult(Value row, Value column, int64_t height, int64_t vector
                          ValueRange sums) {
   for (int64_t r = 0; r < height; ++r) {
     Value line = emit.add(row, r), factor;
-    if (scale) {
+    if (scale && isFirst) {
       Value number =
           memref::LoadOp::create(emit.builder, emit.loc, scale, at(batchC, {line}));
       factor = emit.splat(number, lanes);
@@ -272,7 +302,7 @@ void Product::emitResult(Value row, Value column, int64_t height, int64_t vector
     for (int64_t v = 0; v < vectors; ++v) {
       Value sum = sums[r * vectors + v];
       x86::Values position = at(batchC, {line, emit.mul(emit.add(column, v), lanes)});
-      if (op.getAccumulate()) {
+      if (op.getAccumulate() || !isFirst) {
         Value old = emit.load(c, position, lanes);
         sum = factor ? multiplyAdd(old, factor, sum) : emit.combine(Combine::add, old, sum);
       }

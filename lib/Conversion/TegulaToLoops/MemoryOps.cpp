@@ -122,10 +122,8 @@ void loops::writeReduceStore(LoopBuilder &b, Combine kind, bool atomic, Value ti
 }
 
 LogicalResult loops::lower(ReduceStoreOp op, Lowering &lowering) {
-  if (op.getHow() == ReduceHow::two_pass)
-    return op.emitOpError(
-        "two_pass needs a workspace, which no target gives kernels yet: use ordered");
-  if (op.getHow() == ReduceHow::ordered)
+  // In order is a fixed order as well: plain loops need no partial results.
+  if (op.getHow() != ReduceHow::atomic)
     lowering.runInOrder();
   writeReduceStore(lowering.builder(), op.getKind(), op.getHow() == ReduceHow::atomic,
                    lowering.buffer(op.getTile()), op.getView(), {op.getAt(), op.getUpto()});

@@ -358,9 +358,7 @@ LogicalResult Materializer::convert(ScatterOp op) {
 }
 
 LogicalResult Materializer::convert(ReduceStoreOp op) {
-  if (op.getHow() == ReduceHow::two_pass)
-    return op.emitOpError(
-        "two_pass needs a workspace, which no target gives kernels yet: use ordered");
+  // The order of instances is the fixed order of `two_pass` as well.
   bool atomic = op.getHow() == ReduceHow::atomic;
   if (!atomic)
     op->getParentOfType<GridOp>().setOrder(GridOrder::sequential);

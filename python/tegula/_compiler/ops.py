@@ -136,6 +136,12 @@ class Ints(NamedTuple):
     values: tuple[int, ...]
 
 
+class Groups(NamedTuple):
+    """Axes that become one axis each (`reassociation`)."""
+
+    axes: tuple[tuple[int, ...], ...]
+
+
 class Segments(NamedTuple):
     """How many operands each operand group has (`operandSegmentSizes`)."""
 
@@ -212,7 +218,7 @@ class Rows(NamedTuple):
     rows: tuple[ScheduleRow, ...]
 
 
-Attr = Int | Str | Symbol | Ints | Segments | Unit | Enum | FastMath | Number | Splat | Dense | Args | Rows
+Attr = Int | Str | Symbol | Ints | Groups | Segments | Unit | Enum | FastMath | Number | Splat | Dense | Args | Rows
 Attrs = tuple[tuple[str, Attr], ...]
 
 

@@ -19,9 +19,11 @@ from tegula._compiler.ops import (
     Arg,
     Args,
     Attr,
+    Attrs,
     Dense,
     Enum,
     FastMath,
+    Groups,
     Int,
     Ints,
     Number,
@@ -116,6 +118,7 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     Str: lambda a: _string(a.value),
     Symbol: lambda a: f"@{a.name}",
     Ints: lambda a: f"array<i64: {_list(a.values)}>" if a.values else "array<i64>",
+    Groups: lambda a: "[" + ", ".join(f"[{', '.join(f'{axis} : i64' for axis in g)}]" for g in a.axes) + "]",
     Segments: lambda a: f"array<i32: {_list(a.sizes)}>",
     Enum: lambda a: f"#tegula.{a.mnemonic}<{a.case}>" if a.own else f"#tegula<{a.mnemonic} {a.case}>",
     FastMath: lambda a: f"#arith.fastmath<{a.flags}>",
@@ -131,6 +134,14 @@ _WRITE: dict[type, Callable[[Any], str]] = {
 def attribute(attr: Attr) -> str:
     """An attribute as MLIR writes it."""
     return _WRITE[type(attr)](attr)
+
+
+def _pairs(attrs: Attrs) -> str:
+    parts: list[str] = []
+    for name, attr in attrs:
+        text = attribute(attr)
+        parts.append(f"{name} = {text}" if text else name)
+    return ", ".join(parts)
 
 
 def _dense(data: bytes, type: TileType) -> str:
@@ -176,16 +187,17 @@ class _Printer:
         return f"{base}:{len(op.results)} = "
 
     def properties(self, op: Op) -> str:
-        attrs = op.attrs
+        attrs = tuple((name, attr) for name, attr in op.attrs if "." not in name)
         if op.label is not None and op.attr("label") is None:
             attrs = (*attrs, ("label", Str(op.label)))
         if not attrs:
             return ""
-        parts: list[str] = []
-        for name, attr in attrs:
-            text = attribute(attr)
-            parts.append(f"{name} = {text}" if text else name)
-        return f" <{{{', '.join(parts)}}}>"
+        return f" <{{{_pairs(attrs)}}}>"
+
+    def discardable(self, op: Op) -> str:
+        """Attributes that an op carries without knowing them: their names have a dialect."""
+        attrs = tuple((name, attr) for name, attr in op.attrs if "." in name)
+        return f" {{{_pairs(attrs)}}}" if attrs else ""
 
     def op(self, op: Op, pad: str) -> None:
         names = self.names
@@ -205,7 +217,7 @@ class _Printer:
                 self.open(f"{pad}^bb0({', '.join([f'{self.define(a)}: {a.type.text}' for a in block.args])}):")
             for inner in block.ops:
                 self.op(inner, pad + "  ")
-        self.lines.append(f"{pad}}}){tail}")
+        self.lines.append(f"{pad}}}){self.discardable(op)}{tail}")
         self.locs.append(self.loc(op.places))
 
     def open(self, text: str) -> None:

@@ -83,7 +83,9 @@ class Schedule:
 
     def serves(self, target: str, values: Mapping[str, Any]) -> bool:
         """Whether it is for that target (features after a '+' may be more) and these block sizes."""
-        return target.split("+")[0] == self.target and all(values.get(name) == n for name, n in self.tiles)
+        (level, *features), (wanted, *needed) = target.split("+"), self.target.split("+")
+        known = level == wanted and set(needed) <= set(features)
+        return known and all(values.get(name) == n for name, n in self.tiles)
 
 
 # ---- text

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tegula._compiler.ops import Arg, Args, Block, Op, Str, drop_dead, walk
+from tegula._compiler.ops import Arg, Args, Attrs, Block, Op, Str, Unit, drop_dead, walk
 from tegula._compiler.text import Text, print_module
 from tegula._frontend import calls
 from tegula._frontend import trace as tracing
@@ -205,7 +205,9 @@ class _Tracer:
         drop_dead(trace.entry)
         place = ((self.fn.__code__, 0),)
         add_launch_checks(trace.entry, [a.name for a in self.args], place)
-        attrs = (("args", Args(tuple(self.args))), ("sym_name", Str(self.name)))
+        attrs: Attrs = (("args", Args(tuple(self.args))), ("sym_name", Str(self.name)))
+        if self.options.repeatable:
+            attrs = (*attrs, ("tegula.repeatable", Unit()))
         op = Op("tegula.kernel", (), attrs, (trace.entry,), place)
         _name_anchors(trace.entry)
         values = self.bound.values

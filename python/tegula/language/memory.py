@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from tegula._compiler.ops import Attrs, Enum, Int, Ints, Segments, Value
+from tegula._compiler.ops import Attrs, Enum, Groups, Int, Ints, Segments, Value
 from tegula._frontend.trace import current, emit, fail, lookup_known, made_at, no_member
 from tegula.errors import (
     AccessError,
@@ -148,23 +148,29 @@ def narrow(view: View, key: object) -> View:
         fail(ShapeError, f"{len(keys)} indices for '{view.argument}' of rank {rank}")
     offsets: list[Any] = []
     sizes: list[Any] = []
-    shape: list[Any] = []
-    strides: list[int | None] = []
+    kept: list[int] = []
     for axis in range(rank):
         k: object = keys[axis] if axis < len(keys) else slice(None)
         if isinstance(k, slice):
             low, length = _slice(view, typing.cast("slice[Any, Any, Any]", k), axis)
             offsets.append(low)
             sizes.append(length)
-            shape.append(length)
-            strides.append(view.strides[axis])
+            kept.append(axis)
         else:
             offsets.append(_position(view, k, axis))
             sizes.append(1)
-    same = all(type(o) is int and o == 0 for o in offsets) and len(shape) == rank
-    if same and all(a is b for a, b in zip(shape, view.shape)):
+    same = all(type(o) is int and o == 0 for o in offsets) and len(kept) == rank
+    if same and all(a is b for a, b in zip(sizes, view.shape)):
         return view
-    return _subview(view, offsets, sizes, shape, tuple(strides))
+    # A subview does not say which axes of size 1 it drops: where one stays that stands before one that goes, only
+    # the first axes are dropped by it. The others then join the axis before them.
+    first = kept[0] if kept else rank
+    unclear = any(type(sizes[axis]) is int and sizes[axis] == 1 for axis in kept)
+    if not unclear or kept == list(range(first, rank)):
+        return _subview(view, offsets, sizes, kept)
+    whole = _subview(view, offsets, sizes, list(range(first, rank)))
+    cuts = [*kept, rank]
+    return _joined(whole, [list(range(low - first, high - first)) for low, high in zip(cuts[:-1], cuts[1:])])
 
 
 def _position(view: View, k: object, axis: int) -> Any:
@@ -203,9 +209,22 @@ def _slice(view: View, k: slice[Any, Any, Any], axis: int) -> tuple[Any, Any]:
     return low, length
 
 
-def _subview(
-    view: View, offsets: list[Any], sizes: list[Any], shape: list[Any], strides: tuple[int | None, ...]
-) -> View:
+def _joined(view: View, groups: list[list[int]]) -> View:
+    """The view with the axes of each group as one: all but a group's first are of size 1."""
+    key = ("memref.collapse_shape", id(view), *[len(g) for g in groups])
+    found = lookup_known(key)
+    if isinstance(found, View):
+        return found
+    op = emit("memref.collapse_shape", [view], (("reassociation", Groups(tuple(tuple(g) for g in groups))),))
+    block = current().block
+    shape, strides = [view.shape[g[0]] for g in groups], tuple(view.strides[g[0]] for g in groups)
+    result = View(shape, strides, view.dtype, view.access, view.argument, op, block)
+    op.results.append(result)
+    block.known[key] = result
+    return result
+
+
+def _subview(view: View, offsets: list[Any], sizes: list[Any], kept: list[int]) -> View:
     operands: list[Any] = [view]
     static: list[tuple[int, ...]] = []
     counts: list[int] = []
@@ -214,7 +233,7 @@ def _subview(
         operands += dynamic
         counts.append(len(dynamic))
         static.append(tuple(_DYNAMIC if isinstance(n, Scalar) else int(n) for n in numbers))
-    key = ("memref.subview", *[id(v) for v in operands], *static)
+    key = ("memref.subview", *[id(v) for v in operands], *static, *kept)
     found = lookup_known(key)
     if isinstance(found, View):
         return found
@@ -226,6 +245,7 @@ def _subview(
     )
     op = emit("memref.subview", operands, attrs)
     block = current().block
+    shape, strides = [sizes[axis] for axis in kept], tuple(view.strides[axis] for axis in kept)
     result = View(shape, strides, view.dtype, view.access, view.argument, op, block)
     op.results.append(result)
     block.known[key] = result

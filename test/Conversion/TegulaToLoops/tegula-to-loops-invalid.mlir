@@ -76,20 +76,6 @@ tegula.kernel @launch(%n: index) {
 
 // -----
 
-tegula.kernel @two_pass(inout %x: memref<?xf32>) {
-  %c0 = arith.constant 0 : index
-  %n = memref.dim %x, %c0 : memref<?xf32>
-  tegula.grid (%i) to (%n) step (16) {
-    %t = tegula.load %x[%i] : memref<?xf32> -> tensor<16xf32>
-    // expected-error @+1 {{two_pass needs a workspace, which no target gives kernels yet: use ordered}}
-    tegula.reduce_store add two_pass %t, %x[%c0] : tensor<16xf32>, memref<?xf32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
 sched.kernel @gaps(in %v: memref<?xf32>) target "x86-64-v4" {
   %c1 = arith.constant 1 : index
   tegula.grid (%g) to (%c1) step (1) {

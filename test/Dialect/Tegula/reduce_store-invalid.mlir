@@ -47,3 +47,19 @@ tegula.kernel @c4(out %y: memref<8xf32>) {
   }
   tegula.return
 }
+
+// -----
+
+// C5: a sum of floats depends on its order
+tegula.kernel @c5(inout %y: memref<8xf32>) attributes {tegula.repeatable} {
+  %c1 = arith.constant 1 : index
+  tegula.grid (%i) to (%c1) step (1) {
+    %t = arith.constant dense<1.0> : tensor<4xf32>
+    tegula.reduce_store max atomic %t, %y[%i] : tensor<4xf32>, memref<8xf32>
+    tegula.reduce_store add two_pass %t, %y[%i] : tensor<4xf32>, memref<8xf32>
+    // expected-error @+1 {{adds 'f32' in any order, in a kernel that promises to be repeatable: use ordered or two_pass}}
+    tegula.reduce_store add atomic %t, %y[%i] : tensor<4xf32>, memref<8xf32>
+    tegula.yield
+  }
+  tegula.return
+}

@@ -55,6 +55,9 @@ LogicalResult StoreOp::verify() {
   return success();
 }
 
+/// On a kernel that must give equal bits for equal inputs.
+static constexpr llvm::StringLiteral kRepeatableAttr = "tegula.repeatable";
+
 LogicalResult ReduceStoreOp::verify() {
   RankedTensorType tile = getTile().getType();
   if (failed(verifyAccess(*this, cast<MemRefType>(getView().getType()), tile, getAt(), getUpto())))
@@ -66,6 +69,11 @@ LogicalResult ReduceStoreOp::verify() {
   if (arg && arg.getAccess() != Access::InOut) // C4
     return emitOpError() << "reads and writes argument '" << arg.getName()
                          << "', which is not 'inout'";
+  auto kernel = (*this)->getParentOfType<KernelOp>();
+  bool anyOrder = getHow() == ReduceHow::atomic && getKind() == Combine::add && isa<FloatType>(elem);
+  if (anyOrder && kernel && kernel->hasAttr(kRepeatableAttr)) // C5
+    return emitOpError() << "adds " << elem << " in any order, in a kernel that promises to be "
+                         << "repeatable: use ordered or two_pass";
   return success();
 }
 

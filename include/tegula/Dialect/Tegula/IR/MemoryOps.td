@@ -85,13 +85,16 @@ def Tegula_ReduceStoreOp : Tegula_Op<"reduce_store", [
     says in which order: `ordered` by ascending instance (the last axis of the
     grid fastest), repeatable; `atomic` in any order, which cannot be seen for
     integers and for `max` and `min`, but makes a sum of floats depend on the run;
-    `two_pass` by partial sums in a workspace. An instance reads nothing of the
-    view otherwise. `max` and `min` propagate NaN.
+    `two_pass` in a fixed order of the target's choice, as partial sums have it
+    (a CPU takes the order of instances). An instance reads nothing of the view
+    otherwise. `max` and `min` propagate NaN.
 
     * C1: as many offsets as the view's rank, which is the tile's rank.
     * C2: `upto` is absent or has one limit per axis.
     * C3: view and tile agree on the element type: f64, f32, i64 or i32.
     * C4: the view is an `inout` argument (or a subview of one).
+    * C5: no `atomic` sum of floats in a kernel with the attribute
+      `tegula.repeatable`, which promises equal bits for equal inputs.
 
     ```mlir
     // given %v: memref<?x?xf32>, %t: tensor<64x32xf32>, %m: index, %c0: index
