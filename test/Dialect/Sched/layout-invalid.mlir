@@ -7,7 +7,7 @@ func.func private @f() attributes {a = #sched.layout<m16n8k16.D [0, 2]>}
 // -----
 
 // C1
-// expected-error @below {{warps [0, 1] by [1, 1] must be between 1 and 4096}}
+// expected-error @below {{warps [0, 1] by [1, 1] must be between 1 and 64}}
 func.func private @f() attributes {a = #sched.layout<m16n8k16.D [1, 2] warps [0, 1]>}
 
 // -----
