@@ -120,13 +120,14 @@ void ArgumentBlock::write(Location loc, Value value, size_t &word) {
   Value cast = UnrealizedConversionCastOp::create(builder, loc, converter.convertType(view), value)
                    .getResult(0);
   MemRefDescriptor descriptor(cast);
-  Value pointer = LLVM::GEPOp::create(builder, loc, block.getType(),
-                                      builder.getIntegerType(8 * getElementBytes(view.getElementType())),
-                                      descriptor.alignedPtr(builder, loc),
-                                      ArrayRef<LLVM::GEPArg>{descriptor.offset(builder, loc)});
+  Value pointer = LLVM::GEPOp::create(
+      builder, loc, block.getType(),
+      builder.getIntegerType(8 * getElementBytes(view.getElementType())),
+      descriptor.alignedPtr(builder, loc), ArrayRef<LLVM::GEPArg>{descriptor.offset(builder, loc)});
   LLVM::StoreOp::create(builder, loc, pointer, address(loc, word++));
   for (int64_t axis = 0; axis < view.getRank(); ++axis)
     LLVM::StoreOp::create(builder, loc, descriptor.size(builder, loc, axis), address(loc, word++));
   for (int64_t axis = 0; axis < view.getRank(); ++axis)
-    LLVM::StoreOp::create(builder, loc, descriptor.stride(builder, loc, axis), address(loc, word++));
+    LLVM::StoreOp::create(builder, loc, descriptor.stride(builder, loc, axis),
+                          address(loc, word++));
 }

@@ -87,9 +87,7 @@ private:
   void buildEntry();
 
   /// A 64-bit constant.
-  Value constant(int64_t value) {
-    return arith::ConstantIntOp::create(builder, loc, value, 64);
-  }
+  Value constant(int64_t value) { return arith::ConstantIntOp::create(builder, loc, value, 64); }
   std::string name(StringRef suffix) { return (kernel.getKernelName() + "." + suffix).str(); }
 
   KernelOpInterface kernel;
@@ -109,7 +107,8 @@ LogicalResult KernelOutliner::verifyLowered() {
     if (!isa_and_nonnull<TegulaDialect, sched::SchedDialect>(op->getDialect()) ||
         isa<CheckOp, sched::ArenaOp>(op) || op == grid.getBody().front().getTerminator())
       return WalkResult::advance();
-    op->emitOpError() << "is still at the tile or scheduled level in kernel '" << kernel.getKernelName()
+    op->emitOpError() << "is still at the tile or scheduled level in kernel '"
+                      << kernel.getKernelName()
                       << "': lower it first, for instance with --tegula-to-loops";
     return WalkResult::interrupt();
   });
@@ -152,9 +151,7 @@ SmallVector<Operation *> KernelOutliner::launchSlice(ArrayRef<Value> roots) {
     if (llvm::none_of(op.getResults(), [&](Value result) { return needed.contains(result); }))
       continue;
     slice.push_back(&op);
-    op.walk([&](Operation *inner) {
-      needed.insert(inner->operand_begin(), inner->operand_end());
-    });
+    op.walk([&](Operation *inner) { needed.insert(inner->operand_begin(), inner->operand_end()); });
   }
   std::reverse(slice.begin(), slice.end());
   return slice;
@@ -322,19 +319,16 @@ void KernelOutliner::buildRun() {
 
   builder.setInsertionPointToEnd(head);
   Value position = head->getArgument(0);
-  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, position,
-                                     end);
+  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, position, end);
   cf::CondBranchOp::create(builder, loc, more, body, ValueRange{}, exit, ValueRange{zero});
 
   builder.setInsertionPointToEnd(body);
   SmallVector<Value> operands = {entry->getArgument(0), entry->getArgument(1)};
   for (auto [id, step] : llvm::zip(buildIds(position, counts), grid.getSteps())) {
     Value start = step == 1 ? id : arith::MulIOp::create(builder, loc, id, constant(step));
-    operands.push_back(
-        arith::IndexCastOp::create(builder, loc, builder.getIndexType(), start));
+    operands.push_back(arith::IndexCastOp::create(builder, loc, builder.getIndexType(), start));
   }
-  Value status =
-      func::CallOp::create(builder, loc, name("instance"), i32, operands).getResult(0);
+  Value status = func::CallOp::create(builder, loc, name("instance"), i32, operands).getResult(0);
   Value next = arith::AddIOp::create(builder, loc, position, constant(1));
   Value good = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, status, zero);
   cf::CondBranchOp::create(builder, loc, good, head, ValueRange{next}, exit, ValueRange{status});

@@ -123,8 +123,7 @@ int32_t ProgramOutliner::kernelNumber(StringAttr name) {
 }
 
 void ProgramOutliner::buildRequire(Value condition, StringAttr message, Location place) {
-  requirements.push_back(
-      MessageAttr::get(builder.getContext(), message, LocationAttr(place)));
+  requirements.push_back(MessageAttr::get(builder.getContext(), message, LocationAttr(place)));
   exitUnless(condition, requirements.size(), place);
 }
 
@@ -151,8 +150,7 @@ void ProgramOutliner::buildWorkspace(WorkspaceOp workspace) {
   }
   Value bytes = arith::MulIOp::create(builder, place, count,
                                       constant(getElementBytes(type.getElementType()), 64));
-  Value memory =
-      callHost(offsetof(host::ProgramHost, workspace), pointer, {bytes}, place);
+  Value memory = callHost(offsetof(host::ProgramHost, workspace), pointer, {bytes}, place);
   Value null = LLVM::ZeroOp::create(builder, place, pointer);
   Value good = LLVM::ICmpOp::create(builder, place, LLVM::ICmpPredicate::ne, memory, null);
   exitUnless(good, stopped, place);
@@ -181,18 +179,18 @@ void ProgramOutliner::buildLaunch(LaunchOp launch) {
   for (Value operand : launch.getOperands())
     writer.write(place, mapping.lookup(operand), word);
   Value number = constant(kernelNumber(launch.getKernelAttr().getAttr()), 32);
-  Value status = callHost(offsetof(host::ProgramHost, launch), builder.getI32Type(),
-                          {number, block}, place);
-  Value good = arith::CmpIOp::create(builder, place, arith::CmpIPredicate::eq, status,
-                                     constant(0, 32));
+  Value status =
+      callHost(offsetof(host::ProgramHost, launch), builder.getI32Type(), {number, block}, place);
+  Value good =
+      arith::CmpIOp::create(builder, place, arith::CmpIPredicate::eq, status, constant(0, 32));
   exitUnless(good, stopped, place);
 }
 
 void ProgramOutliner::buildVariant(VariantOp variant) {
   Location place = variant.getLoc();
   Value before = LLVM::LoadOp::create(builder, place, builder.getI8Type(), taken);
-  Value good = arith::CmpIOp::create(builder, place, arith::CmpIPredicate::eq, before,
-                                     constant(0, 8));
+  Value good =
+      arith::CmpIOp::create(builder, place, arith::CmpIPredicate::eq, before, constant(0, 8));
   for (Value guard : variant.getGuards())
     good = arith::AndIOp::create(builder, place, good, mapping.lookup(guard));
   Block *current = builder.getInsertionBlock();
@@ -226,8 +224,8 @@ void ProgramOutliner::buildBlock(Block &block) {
 void ProgramOutliner::run() {
   Type i32 = builder.getI32Type();
   std::string name = (program.getSymName() + ".program").str();
-  function = func::FuncOp::create(builder, loc, name,
-                                  builder.getFunctionType({pointer, pointer}, {i32}));
+  function =
+      func::FuncOp::create(builder, loc, name, builder.getFunctionType({pointer, pointer}, {i32}));
   Block *entry = function.addEntryBlock();
   exit = builder.createBlock(&function.getBody(), function.getBody().end(), {i32}, {loc});
   func::ReturnOp::create(builder, loc, exit->getArguments());
@@ -262,10 +260,9 @@ void ProgramOutliner::buildEntry() {
   SmallVector<Attribute> types;
   for (Type type : program.getBody().front().getArgumentTypes())
     types.push_back(TypeAttr::get(type));
-  ProgramEntryOp::create(builder, loc, program.getSymNameAttr(),
-                         FlatSymbolRefAttr::get(function), program.getArgs(),
-                         builder.getArrayAttr(types), builder.getArrayAttr(requirements),
-                         builder.getArrayAttr(kernels));
+  ProgramEntryOp::create(builder, loc, program.getSymNameAttr(), FlatSymbolRefAttr::get(function),
+                         program.getArgs(), builder.getArrayAttr(types),
+                         builder.getArrayAttr(requirements), builder.getArrayAttr(kernels));
 }
 
 namespace {

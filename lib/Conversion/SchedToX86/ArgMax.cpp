@@ -33,7 +33,8 @@ class ArgMaxSearch {
 public:
   ArgMaxSearch(x86::Context &context, x86::Emitter &emit, sched::ArgMaxOp op)
       : emit(emit), op(op), source(context.arena.get(op.getSource())),
-        dest(context.arena.get(op.getDest())), shape(cast<BufType>(op.getSource().getType()).getShape()) {
+        dest(context.arena.get(op.getDest())),
+        shape(cast<BufType>(op.getSource().getType()).getShape()) {
     Type elem = context.target.getRegisterType(cast<BufType>(op.getSource().getType()).getElem());
     lanes = context.target.getLanes(elem);
     keyType = emit.vectorOf(
@@ -79,8 +80,8 @@ Value ArgMaxSearch::keyOf(Value x) {
   Value sum = arith::AddFOp::create(builder, emit.loc, x, emit.constant(x.getType(), 0.0));
   Value bits = arith::BitcastOp::create(builder, emit.loc, keyType, sum);
   unsigned width = keyType.getElementTypeBitWidth();
-  Value sign = arith::ShRSIOp::create(builder, emit.loc, bits,
-                                      emit.constant(keyType, int64_t(width - 1)));
+  Value sign =
+      arith::ShRSIOp::create(builder, emit.loc, bits, emit.constant(keyType, int64_t(width - 1)));
   Value largest = emit.neutral(Combine::min, keyType);
   Value flip = arith::AndIOp::create(builder, emit.loc, sign, largest);
   Value key = arith::XOrIOp::create(builder, emit.loc, bits, flip);
@@ -124,15 +125,16 @@ void ArgMaxSearch::emitAlong() {
     auto visit = [&](Value at, Best best, int64_t valid) {
       x86::Values place(outer);
       place.push_back(at);
-      Value first = arith::IndexCastOp::create(emit.builder, emit.loc, emit.builder.getI32Type(), at);
+      Value first =
+          arith::IndexCastOp::create(emit.builder, emit.loc, emit.builder.getI32Type(), at);
       Best here{keyOf(emit.load(source, place, lanes)),
                 emit.combine(Combine::add, emit.splat(first, lanes), steps)};
       if (valid < lanes) {
         Value mask = emit.prefixMask(valid, lanes);
         Best nothing = none();
-        here = {arith::SelectOp::create(emit.builder, emit.loc, mask, here.key, nothing.key),
-                arith::SelectOp::create(emit.builder, emit.loc, mask, here.position,
-                                        nothing.position)};
+        here = {
+            arith::SelectOp::create(emit.builder, emit.loc, mask, here.key, nothing.key),
+            arith::SelectOp::create(emit.builder, emit.loc, mask, here.position, nothing.position)};
       }
       return better(best, here);
     };
@@ -168,8 +170,8 @@ void ArgMaxSearch::emitDown() {
             place.push_back(column);
             Value number =
                 arith::IndexCastOp::create(emit.builder, emit.loc, emit.builder.getI32Type(), i);
-            Best next = better({best[0], best[1]}, {keyOf(emit.load(source, place, lanes)),
-                                                    emit.splat(number, lanes)});
+            Best next = better({best[0], best[1]},
+                               {keyOf(emit.load(source, place, lanes)), emit.splat(number, lanes)});
             return x86::Values{next.key, next.position};
           });
       x86::Values place(iv);

@@ -48,8 +48,7 @@ static Attribute toStorage(Attribute attr, Type elem) {
 }
 
 /// Where element `at` of the tile lies in the storage of `buf`.
-static SmallVector<int64_t> getPlace(BufType buf, ArrayRef<int64_t> at,
-                                     const TargetInfo &target) {
+static SmallVector<int64_t> getPlace(BufType buf, ArrayRef<int64_t> at, const TargetInfo &target) {
   SmallVector<int64_t> place(at);
   if (!buf.isPacked()) {
     if (place.empty())
@@ -112,10 +111,9 @@ LogicalResult x86::lowerSlice(Context &context, Emitter &emit, sched::SliceOp op
   };
   MemRefType box = getStorage(op.getBuffer().getType(), context.target);
   SmallVector<int64_t> ones(box.getRank(), 1);
-  context.arena.set(op.getBuffer(),
-                    memref::SubViewOp::create(builder, op.getLoc(),
-                                              context.arena.get(op.getSource()), ints(op.getAt()),
-                                              ints(box.getShape()), ints(ones)));
+  context.arena.set(op.getBuffer(), memref::SubViewOp::create(
+                                        builder, op.getLoc(), context.arena.get(op.getSource()),
+                                        ints(op.getAt()), ints(box.getShape()), ints(ones)));
   return success();
 }
 

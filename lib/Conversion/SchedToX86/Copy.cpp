@@ -97,8 +97,8 @@ public:
   TileTransfer(x86::Context &context, x86::Emitter &emit, Value view, ValueRange at,
                ValueRange upto, Value buffer, Value pad)
       : context(context), emit(emit), view(view), at(at), buffer(buffer),
-        storage(context.arena.get(buffer)),
-        layout(cast<BufType>(buffer.getType()), context.target), shape(layout.buf.getShape()),
+        storage(context.arena.get(buffer)), layout(cast<BufType>(buffer.getType()), context.target),
+        shape(layout.buf.getShape()),
         bounds(emit, view, llvm::to_vector(llvm::seq<int64_t>(0, shape.size())), at, upto, shape),
         pad(pad) {
     auto type = cast<MemRefType>(view.getType());
@@ -172,8 +172,7 @@ private:
 void TileTransfer::findUnitAxis(MemRefType type) {
   SmallVector<int64_t> strides;
   int64_t offset;
-  if (elem.isInteger(1) || shape.empty() ||
-      failed(type.getStridesAndOffset(strides, offset)))
+  if (elem.isInteger(1) || shape.empty() || failed(type.getStridesAndOffset(strides, offset)))
     return;
   if (strides[layout.laneAxis] == 1)
     unitAxis = layout.laneAxis;
@@ -211,8 +210,8 @@ void TileTransfer::keepInStorage(ValueRange place, ArrayRef<bool> kept) {
   Value value = emit.neutral(Combine::add, type);
   if (llvm::is_contained(kept, true)) {
     auto maskType = emit.vectorOf(emit.builder.getI1Type(), kept.size());
-    Value mask = arith::ConstantOp::create(emit.builder, emit.loc,
-                                           DenseElementsAttr::get(maskType, kept));
+    Value mask =
+        arith::ConstantOp::create(emit.builder, emit.loc, DenseElementsAttr::get(maskType, kept));
     Value old = vector::LoadOp::create(emit.builder, emit.loc, type, storage, place);
     value = arith::SelectOp::create(emit.builder, emit.loc, mask, old, value);
   }
@@ -260,8 +259,7 @@ void TileTransfer::clearOddPartners() {
 
 /// `count` elements along the unit axis from `position` of the tile, those under
 /// `mask` (null: all), as the view holds them.
-Value TileTransfer::loadRaw(const UnitView &from, ValueRange position, int64_t count,
-                            Value mask) {
+Value TileTransfer::loadRaw(const UnitView &from, ValueRange position, int64_t count, Value mask) {
   x86::Values place = from.order(viewPosition(position));
   VectorType type = emit.vectorOf(elem, count);
   if (!mask)
@@ -301,8 +299,7 @@ Value TileTransfer::inBounds(Value position, int64_t axis) {
 
 void TileTransfer::copyElements(ValueRange lo, ValueRange hi) {
   emit.nest(lo, hi, [&](ValueRange position) {
-    Value value =
-        memref::LoadOp::create(emit.builder, emit.loc, view, viewPosition(position));
+    Value value = memref::LoadOp::create(emit.builder, emit.loc, view, viewPosition(position));
     emit.store(emit.toStorage(value), storage, layout.locate(emit, position));
   });
 }
@@ -421,8 +418,7 @@ void TileTransfer::copySquare(const UnitView &from, ValueRange outer, Value firs
   if (!whole) {
     mask = maskAlong(layout.rowAxis, k, count);
     for (auto [axis, iv] : llvm::enumerate(outer))
-      mask = arith::AndIOp::create(builder, emit.loc, mask,
-                                   emit.splat(inBounds(iv, axis), count));
+      mask = arith::AndIOp::create(builder, emit.loc, mask, emit.splat(inBounds(iv, axis), count));
   }
   VectorType pairs = emit.vectorOf(builder.getI32Type(), lanes);
   auto loadRow = [&](Value lane) -> Value {
@@ -476,8 +472,7 @@ void TileTransfer::copyPart() {
 }
 
 void TileTransfer::emitCopy() {
-  bounds.choose(
-      emit, [&] { copy(/*whole=*/true); }, [&] { copyPart(); });
+  bounds.choose(emit, [&] { copy(/*whole=*/true); }, [&] { copyPart(); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -532,8 +527,7 @@ void TileTransfer::store(bool whole) {
 }
 
 void TileTransfer::emitStore() {
-  bounds.choose(
-      emit, [&] { store(/*whole=*/true); }, [&] { store(/*whole=*/false); });
+  bounds.choose(emit, [&] { store(/*whole=*/true); }, [&] { store(/*whole=*/false); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -604,8 +598,7 @@ std::pair<Value, Value> TileTransfer::chooseDestination() {
 }
 
 void TileTransfer::emitStoreUnlessWhole() {
-  bounds.choose(
-      emit, [] {}, [&] { store(/*whole=*/false); });
+  bounds.choose(emit, [] {}, [&] { store(/*whole=*/false); });
 }
 
 //===----------------------------------------------------------------------===//

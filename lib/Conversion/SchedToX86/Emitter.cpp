@@ -23,9 +23,7 @@ static bool isNarrowFloat(Type elem) { return elem.isF16() || elem.isBF16(); }
 // Index arithmetic
 //===----------------------------------------------------------------------===//
 
-Value Emitter::index(int64_t value) {
-  return arith::ConstantIndexOp::create(builder, loc, value);
-}
+Value Emitter::index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
 Value Emitter::add(Value a, Value b) { return builder.createOrFold<arith::AddIOp>(loc, a, b); }
 Value Emitter::add(Value a, int64_t b) { return b == 0 ? a : add(a, index(b)); }
 Value Emitter::sub(Value a, Value b) { return builder.createOrFold<arith::SubIOp>(loc, a, b); }
@@ -54,13 +52,12 @@ Values Emitter::loop(Value lo, Value hi, int64_t step, ValueRange init,
     if (*first + step >= *last)
       return body(lo, init);
   }
-  auto loop = scf::ForOp::create(
-      builder, loc, lo, hi, index(step), init,
-      [&](OpBuilder &, Location, Value iv, ValueRange carried) {
-        // The nested builder is `builder` itself, moved into the body.
-        Values next = body(iv, carried);
-        scf::YieldOp::create(builder, loc, next);
-      });
+  auto loop = scf::ForOp::create(builder, loc, lo, hi, index(step), init,
+                                 [&](OpBuilder &, Location, Value iv, ValueRange carried) {
+                                   // The nested builder is `builder` itself, moved into the body.
+                                   Values next = body(iv, carried);
+                                   scf::YieldOp::create(builder, loc, next);
+                                 });
   return Values(loop.getResults());
 }
 
@@ -110,9 +107,7 @@ void Emitter::strips(int64_t extent, int64_t lanes, int64_t unroll,
 // Vectors
 //===----------------------------------------------------------------------===//
 
-VectorType Emitter::vectorOf(Type elem, int64_t lanes) {
-  return VectorType::get({lanes}, elem);
-}
+VectorType Emitter::vectorOf(Type elem, int64_t lanes) { return VectorType::get({lanes}, elem); }
 
 Type Emitter::withElement(Type type, Type elem) {
   if (auto vector = dyn_cast<VectorType>(type))
@@ -146,8 +141,8 @@ Value Emitter::neutral(Combine kind, Type type) {
   if (kind == Combine::add)
     return constant(type, int64_t(0));
   unsigned width = elem.getIntOrFloatBitWidth();
-  APInt bound = kind == Combine::max ? APInt::getSignedMinValue(width)
-                                     : APInt::getSignedMaxValue(width);
+  APInt bound =
+      kind == Combine::max ? APInt::getSignedMinValue(width) : APInt::getSignedMaxValue(width);
   return constantOf(*this, type, builder.getIntegerAttr(elem, bound));
 }
 
@@ -236,8 +231,8 @@ Value Emitter::combineRows(Combine kind, ValueRange vectors) {
       }
       for (int64_t number = 0; whole && number < segments; ++number)
         take(b, lanes, number);
-      both.vector = combine(kind, shuffle(a.vector, b.vector, low),
-                            shuffle(a.vector, b.vector, high));
+      both.vector =
+          combine(kind, shuffle(a.vector, b.vector, low), shuffle(a.vector, b.vector, high));
       next.push_back(std::move(both));
     }
     parts = std::move(next);
@@ -406,7 +401,7 @@ Value Emitter::round(Value value, Type elem) {
   Value quiet = arith::OrIOp::create(builder, loc, bits, constant(i32, int64_t(0x400000)));
   Value nan = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO, value, value);
   Value chosen = arith::SelectOp::create(builder, loc, nan, quiet, up);
-  Value kept = arith::AndIOp::create(builder, loc, chosen,
-                                     constant(i32, static_cast<int64_t>(-65536)));
+  Value kept =
+      arith::AndIOp::create(builder, loc, chosen, constant(i32, static_cast<int64_t>(-65536)));
   return arith::BitcastOp::create(builder, loc, f32, kept);
 }

@@ -60,8 +60,8 @@ static bool hasSlices(Value buffer) {
 
 bool x86::canReadInPlace(Context &context, CopyOp op) {
   Value buffer = op.getDest();
-  if (hasSlices(buffer) || !isa<MemRefType>(op.getSource().getType()) || getViewAccess(op.getSource()) != Access::In ||
-      !liesAlike(context, op.getSource(), buffer))
+  if (hasSlices(buffer) || !isa<MemRefType>(op.getSource().getType()) ||
+      getViewAccess(op.getSource()) != Access::In || !liesAlike(context, op.getSource(), buffer))
     return false;
   // The first map that writes the buffer, if any, ends this; up to there maps read it.
   Operation *end = nullptr;
@@ -80,8 +80,8 @@ bool x86::canReadInPlace(Context &context, CopyOp op) {
     // A product reads the elements of its left operand one by one, wherever they are.
     // What it reads again in each trip of a loop is better near.
     if (auto mma = dyn_cast<MmaOp>(user))
-      return mma->getBlock() == op->getBlock() && mma.getA() == buffer &&
-             mma.getB() != buffer && mma.getC() != buffer && mma.getScale() != buffer;
+      return mma->getBlock() == op->getBlock() && mma.getA() == buffer && mma.getB() != buffer &&
+             mma.getC() != buffer && mma.getScale() != buffer;
     auto map = dyn_cast<MapOp>(user);
     return map && (map == end || !llvm::is_contained(map.getOuts(), buffer));
   });
@@ -107,8 +107,8 @@ static bool mayStoreAt(MapOp map, sched::StoreOp store, Value buffer) {
       return false;
     bool looksAtMemory = !isMemoryEffectFree(op);
     for (Value operand : op->getOperands())
-      if (operand == buffer || (looksAtMemory && isa<MemRefType>(operand.getType()) &&
-                                getViewOrigin(operand) == origin))
+      if (operand == buffer ||
+          (looksAtMemory && isa<MemRefType>(operand.getType()) && getViewOrigin(operand) == origin))
         return false;
   }
   return true;
@@ -130,8 +130,8 @@ sched::StoreOp x86::findStoreInPlace(Context &context, MapOp map, unsigned numbe
       return nullptr;
     store = found;
   }
-  if (!store || !getViewOrigin(store.getDest()) ||
-      !liesAlike(context, store.getDest(), buffer) || !mayStoreAt(map, store, buffer))
+  if (!store || !getViewOrigin(store.getDest()) || !liesAlike(context, store.getDest(), buffer) ||
+      !mayStoreAt(map, store, buffer))
     return nullptr;
   for (Value operand : store->getOperands())
     if (!makeAvailable(operand, map))

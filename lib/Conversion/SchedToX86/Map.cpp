@@ -134,7 +134,8 @@ Value MapNest::getStored(const Output &output, int64_t row) {
     return emit.toStorage(body.get(output.value, row));
   Value wide = body.get(output.unrounded, row);
   return x86vector::CvtPackedF32ToBF16Op::create(
-      emit.builder, emit.loc, x86::Emitter::withElement(wide.getType(), emit.builder.getBF16Type()), wide);
+      emit.builder, emit.loc, x86::Emitter::withElement(wide.getType(), emit.builder.getBF16Type()),
+      wide);
 }
 
 /// The most vectors up to `most` that divide the axis, or `most` where that is far
@@ -166,9 +167,7 @@ MapNest::Block MapNest::chooseBlock() {
   int64_t rows = 1;
   if (rank >= 2 && !down && (along || cost.sharesRows)) {
     rows = along ? inFlight : wanted;
-    auto fits = [&] {
-      return rows * (partials + cost.rowValues) + workspace <= registers;
-    };
+    auto fits = [&] { return rows * (partials + cost.rowValues) + workspace <= registers; };
     while (rows > 1 && (rows > domain[rank - 2] || !fits()))
       rows /= 2;
   }
@@ -208,8 +207,8 @@ Value MapNest::finishResult(ReduceOp reduce, Value value) {
 /// domain's shape, and combines the reduced tiles into `partials`: for each reduction
 /// and row, one per vector. `lastValid`: lanes of the last vector that lie on the
 /// axis; the others are kept out of partial results.
-void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors,
-                        int64_t lastValid, x86::Values &partials) {
+void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors, int64_t lastValid,
+                        x86::Values &partials) {
   int64_t lanes = body.getLanes(), count = rows.size();
   int64_t perRow = reductions.empty() ? 0 : partials.size() / reductions.size() / count;
   SmallVector<std::function<void()>> waiting;
@@ -229,11 +228,12 @@ void MapNest::emitStrip(ArrayRef<x86::Values> rows, Value first, int64_t vectors
       for (Output &output : reductions)
         reduced.push_back(body.get(output.reduce.getX(), r));
       for (auto [output, value] : llvm::zip(stores, stored))
-        waiting.push_back([&emit = emit, &row = rows[r], position, value = value, memref = output.memref] {
-          x86::Values at(row);
-          at.push_back(position);
-          emit.store(value, memref, at);
-        });
+        waiting.push_back(
+            [&emit = emit, &row = rows[r], position, value = value, memref = output.memref] {
+              x86::Values at(row);
+              at.push_back(position);
+              emit.store(value, memref, at);
+            });
       if (!block.storesLast)
         storeWaiting();
       for (auto [i, output] : llvm::enumerate(reductions)) {
@@ -319,7 +319,8 @@ void MapNest::finishRows(ValueRange first, ValueRange results) {
   for (auto [i, output] : llvm::enumerate(reductions)) {
     Combine kind = output.reduce.getKind();
     ValueRange rows = results.slice(i * count, count);
-    Value result = count == 1 ? emit.combineLanes(kind, rows.front()) : emit.combineRows(kind, rows);
+    Value result =
+        count == 1 ? emit.combineLanes(kind, rows.front()) : emit.combineRows(kind, rows);
     x86::Values position(first);
     if (position.empty())
       position.push_back(emit.index(0));

@@ -21,7 +21,9 @@ using namespace tegula::x86;
 
 static bool isNarrowFloat(Type elem) { return elem.isF16() || elem.isBF16(); }
 
-static Type elementOf(Value tile) { return cast<RankedTensorType>(tile.getType()).getElementType(); }
+static Type elementOf(Value tile) {
+  return cast<RankedTensorType>(tile.getType()).getElementType();
+}
 
 //===----------------------------------------------------------------------===//
 // What can be evaluated
@@ -162,8 +164,8 @@ static int64_t instructionsOf(Operation *tileOp) {
   if (isa<Exp2Op>(tileOp))
     return 16 + rounding;
   if (isa<math::MathDialect>(tileOp->getDialect()) &&
-      !isa<math::AbsFOp, math::CopySignOp, math::FmaOp, math::SqrtOp, math::FloorOp,
-           math::CeilOp>(tileOp))
+      !isa<math::AbsFOp, math::CopySignOp, math::FmaOp, math::SqrtOp, math::FloorOp, math::CeilOp>(
+          tileOp))
     return isa<math::RsqrtOp>(tileOp) ? 2 : 28 + rounding;
   if (isa<arith::MaximumFOp, arith::MinimumFOp>(tileOp))
     return 3;
@@ -284,8 +286,7 @@ Value MapBody::computeConstant(arith::ConstantOp constant, const AxisMap &map) {
     APFloat number = value.getSplatValue<APFloat>();
     bool lost;
     number.convert(real.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lost);
-    return arith::ConstantOp::create(emit.builder, emit.loc,
-                                     DenseElementsAttr::get(type, number));
+    return arith::ConstantOp::create(emit.builder, emit.loc, DenseElementsAttr::get(type, number));
   }
   return arith::ConstantOp::create(emit.builder, emit.loc,
                                    DenseElementsAttr::get(type, value.getSplatValue<APInt>()));

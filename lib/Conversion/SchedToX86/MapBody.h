@@ -44,7 +44,7 @@ public:
   /// What the body costs, counted for one vector.
   struct Cost {
     int64_t instructions = 0;
-    int64_t rowValues = 0;  ///< vectors that a row needs all along the last axis
+    int64_t rowValues = 0;   ///< vectors that a row needs all along the last axis
     bool sharesRows = false; ///< reads along the last axis what no row changes
   };
   Cost getCost();

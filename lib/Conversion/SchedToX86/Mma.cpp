@@ -95,9 +95,9 @@ private:
   x86::Emitter &emit;
   MmaOp op;
   Value a, c, scale;
-  int64_t group;   ///< neighbours along k that one step takes
+  int64_t group; ///< neighbours along k that one step takes
   RightOperand b;
-  Type elem;     ///< of sums
+  Type elem;                           ///< of sums
   int64_t rows, depth, columns, lanes; ///< columns: in vectors
   x86::Values batchA, batchB, batchC;
   /// The block of k that is being emitted: its first step, how many, and whether C has
@@ -149,7 +149,8 @@ void Product::emitBatch(ValueRange batch) {
   int64_t total = llvm::divideCeil(depth, group);
   if (!isa<FloatType>(elem) || total * group <= longChain)
     return emitDepth(emit.index(0), total, /*isFirst=*/true);
-  int64_t size = llvm::alignTo(llvm::divideCeil(total, llvm::divideCeil(total * group, chain)), unroll);
+  int64_t size =
+      llvm::alignTo(llvm::divideCeil(total, llvm::divideCeil(total * group, chain)), unroll);
   // What the loop below takes has no odd pair.
   int64_t whole = (depth % group ? total - 1 : total) / size * size;
   emitDepth(emit.index(0), size, /*isFirst=*/true);
@@ -198,13 +199,13 @@ void Product::emitBlock(Value row, Value column, int64_t height, int64_t vectors
   // The last pair of an odd number is read by itself: not in the loop.
   bool hasOdd = depth % group != 0 && isConstantIntValue(begin, depth / group + 1 - steps);
   int64_t looped = (hasOdd ? steps - 1 : steps) / unroll * unroll;
-  sums = emit.loop(begin, emit.add(begin, looped), unroll, sums,
-                   [&](Value step, ValueRange carried) {
-                     x86::Values next(carried);
-                     for (int64_t i = 0; i < unroll; ++i)
-                       next = emitStep(emit.add(step, i), row, column, height, vectors, next);
-                     return next;
-                   });
+  sums =
+      emit.loop(begin, emit.add(begin, looped), unroll, sums, [&](Value step, ValueRange carried) {
+        x86::Values next(carried);
+        for (int64_t i = 0; i < unroll; ++i)
+          next = emitStep(emit.add(step, i), row, column, height, vectors, next);
+        return next;
+      });
   for (int64_t step = looped; step < steps; ++step)
     sums = emitStep(emit.add(begin, step), row, column, height, vectors, sums);
   emitResult(row, column, height, vectors, sums);
@@ -216,15 +217,16 @@ x86::Values Product::emitStep(Value step, Value row, Value column, int64_t heigh
   for (int64_t v = 0; v < vectors; ++v)
     right.push_back(loadRight(step, column, v, vectors));
   for (int64_t r = 0; r < height; ++r) {
-    Value line = emit.add(row, r), left = group == 2 ? loadLeftPair(step, line) : loadLeft(step, line);
+    Value line = emit.add(row, r),
+          left = group == 2 ? loadLeftPair(step, line) : loadLeft(step, line);
     for (int64_t v = 0; v < vectors; ++v)
       next.push_back(multiply(left, right[v], sums[r * vectors + v]));
   }
   return next;
 }
 
-/// Vector `column + vector` of row (or pair of rows) `step` of B, for a block of `vectors` that begins at
-/// `column`: a multiple of `vectors`, or a constant.
+/// Vector `column + vector` of row (or pair of rows) `step` of B, for a block of `vectors` that
+/// begins at `column`: a multiple of `vectors`, or a constant.
 Value Product::loadRight(Value step, Value column, int64_t vector, int64_t vectors) {
   x86::Values position;
   if (!b.packed) {
@@ -262,15 +264,15 @@ Value Product::loadLeftPair(Value step, Value row) {
   OpBuilder &builder = emit.builder;
   Value pair;
   if (depth % group != 0 && isConstantIntValue(step, depth / group)) {
-    Value last = memref::LoadOp::create(builder, emit.loc, a,
-                                        at(batchA, {row, emit.index(depth - 1)}));
+    Value last =
+        memref::LoadOp::create(builder, emit.loc, a, at(batchA, {row, emit.index(depth - 1)}));
     Value bits = arith::BitcastOp::create(builder, emit.loc, builder.getI16Type(), last);
     pair = arith::ExtUIOp::create(builder, emit.loc, builder.getI32Type(), bits);
   } else {
     Value both = vector::LoadOp::create(builder, emit.loc, emit.vectorOf(b.elem, group), a,
                                         at(batchA, {row, emit.mul(step, group)}));
-    Value bits = vector::BitCastOp::create(builder, emit.loc,
-                                           emit.vectorOf(builder.getI32Type(), 1), both);
+    Value bits =
+        vector::BitCastOp::create(builder, emit.loc, emit.vectorOf(builder.getI32Type(), 1), both);
     pair = vector::ExtractOp::create(builder, emit.loc, bits, 0);
   }
   return vector::BitCastOp::create(builder, emit.loc, emit.vectorOf(b.elem, group * lanes),
@@ -295,8 +297,7 @@ void Product::emitResult(Value row, Value column, int64_t height, int64_t vector
   for (int64_t r = 0; r < height; ++r) {
     Value line = emit.add(row, r), factor;
     if (scale && isFirst) {
-      Value number =
-          memref::LoadOp::create(emit.builder, emit.loc, scale, at(batchC, {line}));
+      Value number = memref::LoadOp::create(emit.builder, emit.loc, scale, at(batchC, {line}));
       factor = emit.splat(number, lanes);
     }
     for (int64_t v = 0; v < vectors; ++v) {

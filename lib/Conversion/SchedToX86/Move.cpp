@@ -34,11 +34,10 @@ static void moveRun(x86::Emitter &emit, Value source, ValueRange from, Value des
     } else if (masks && valid > 1) {
       Value mask = emit.prefixMask(valid, lanes);
       VectorType type = emit.vectorOf(elem, lanes);
-      Value value = vector::MaskedLoadOp::create(emit.builder, emit.loc, type, source,
-                                                 shifted(from, offset), mask,
-                                                 emit.neutral(Combine::add, type));
-      vector::MaskedStoreOp::create(emit.builder, emit.loc, dest, shifted(to, offset), mask,
-                                    value);
+      Value value =
+          vector::MaskedLoadOp::create(emit.builder, emit.loc, type, source, shifted(from, offset),
+                                       mask, emit.neutral(Combine::add, type));
+      vector::MaskedStoreOp::create(emit.builder, emit.loc, dest, shifted(to, offset), mask, value);
     } else {
       for (int64_t i = 0; i < valid; ++i) {
         Value at = emit.add(offset, i);

@@ -99,11 +99,10 @@ void Scan::emitAlong() {
     Value carry = neutral, end = emit.index(count - 1);
     if (op.getReverse())
       carry = emitVector(at(end), carry, lastValid);
-    x86::Values carried =
-        emit.loop(emit.index(0), end, 1, carry, [&](Value i, ValueRange carried) {
-          Value vector = op.getReverse() ? emit.sub(emit.index(count - 2), i) : i;
-          return x86::Values{emitVector(at(vector), carried.front(), lanes)};
-        });
+    x86::Values carried = emit.loop(emit.index(0), end, 1, carry, [&](Value i, ValueRange carried) {
+      Value vector = op.getReverse() ? emit.sub(emit.index(count - 2), i) : i;
+      return x86::Values{emitVector(at(vector), carried.front(), lanes)};
+    });
     if (!op.getReverse())
       emitVector(at(end), carried.front(), lastValid);
   });

@@ -118,7 +118,8 @@ static Lifetime getLifetime(Value buffer, ArrayRef<Operation *> uses, const Posi
     for (Operation *loop = use->getParentOp(); loop != grid; loop = loop->getParentOp()) {
       if (!isa<LoopLikeOpInterface>(loop))
         continue;
-      bool allInside = llvm::all_of(uses, [&](Operation *other) { return loop->isAncestor(other); });
+      bool allInside =
+          llvm::all_of(uses, [&](Operation *other) { return loop->isAncestor(other); });
       bool fresh = uses.front()->getParentOp() == loop && overwrites(uses.front(), buffer);
       if (allInside && fresh)
         continue;
@@ -179,8 +180,8 @@ struct SchedAssignArena : tegula::impl::SchedAssignArenaPassBase<SchedAssignAren
         return positions.of(a).first < positions.of(b).first;
       });
       int64_t bytes = withGap(x86::getStorageBytes(alloc.getBuffer().getType(), *target));
-      buffers.push_back({alloc, getLifetime(alloc.getBuffer(), uses, positions, grid), bytes,
-                         buffers.size()});
+      buffers.push_back(
+          {alloc, getLifetime(alloc.getBuffer(), uses, positions, grid), bytes, buffers.size()});
     }
     for (AllocOp alloc : unused)
       eraseUnused(alloc);

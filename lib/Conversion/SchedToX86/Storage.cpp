@@ -42,9 +42,8 @@ int64_t x86::getStorageBytes(BufType buf, const TargetInfo &target) {
 const TargetInfo *x86::getTarget(sched::KernelOp kernel) {
   const TargetInfo *target = TargetInfo::lookup(kernel.getTarget());
   if (!target) {
-    InFlightDiagnostic diag = kernel.emitOpError()
-                              << "is scheduled for the unknown target '" << kernel.getTarget()
-                              << "'; known are";
+    InFlightDiagnostic diag = kernel.emitOpError() << "is scheduled for the unknown target '"
+                                                   << kernel.getTarget() << "'; known are";
     for (const TargetInfo &known : TargetInfo::getAll())
       diag << " " << known.getName();
   }

@@ -73,8 +73,7 @@ public:
   mlir::Value shiftRightSigned(mlir::Value a, int64_t places);
 
   /// One conversion op, to this shape with element type `element`.
-  template <typename CastOp>
-  mlir::Value cast(mlir::Value x, mlir::Type element) {
+  template <typename CastOp> mlir::Value cast(mlir::Value x, mlir::Type element) {
     return CastOp::create(*this, like(element), x);
   }
 

@@ -32,11 +32,10 @@ using namespace tegula::vectormath;
 static bool isMovement(Operation *op) {
   return isa<memref::LoadOp, memref::StoreOp, vector::BroadcastOp, vector::DeinterleaveOp,
              vector::ExtractOp, vector::ExtractStridedSliceOp, vector::FromElementsOp,
-             vector::GatherOp, vector::InsertOp, vector::InsertStridedSliceOp,
-             vector::InterleaveOp, vector::LoadOp, vector::MaskedLoadOp, vector::MaskedStoreOp,
-             vector::ScatterOp, vector::ShapeCastOp, vector::ShuffleOp, vector::StoreOp,
-             vector::ToElementsOp, vector::TransferReadOp, vector::TransferWriteOp,
-             vector::TransposeOp>(op);
+             vector::GatherOp, vector::InsertOp, vector::InsertStridedSliceOp, vector::InterleaveOp,
+             vector::LoadOp, vector::MaskedLoadOp, vector::MaskedStoreOp, vector::ScatterOp,
+             vector::ShapeCastOp, vector::ShuffleOp, vector::StoreOp, vector::ToElementsOp,
+             vector::TransferReadOp, vector::TransferWriteOp, vector::TransposeOp>(op);
 }
 
 /// Scalars and vectors are ours; a tile still stands for any number of either.
@@ -51,9 +50,9 @@ static bool isNativeMath(Operation *op) {
 /// Ops whose result is one of their operands or has no more bits than they: it needs
 /// no rounding.
 static bool isExact(Operation *op) {
-  return isa<arith::NegFOp, arith::SelectOp, arith::MaximumFOp, arith::MinimumFOp,
-             arith::MaxNumFOp, arith::MinNumFOp, math::AbsFOp, math::CeilOp, math::ClampFOp,
-             math::CopySignOp, math::FloorOp, math::RoundEvenOp, math::RoundOp, math::TruncOp>(op);
+  return isa<arith::NegFOp, arith::SelectOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp,
+             arith::MinNumFOp, math::AbsFOp, math::CeilOp, math::ClampFOp, math::CopySignOp,
+             math::FloorOp, math::RoundEvenOp, math::RoundOp, math::TruncOp>(op);
 }
 
 /// The degree whose error a consumer of this many bits does not see. Where every use
@@ -110,7 +109,8 @@ FailureOr<Value> Expander::compute(Emitter &e, Operation *op, ValueRange operand
     return math::Exp2Op::create(e, operands[0]).getResult();
   }
   if (isa<math::ExpOp, math::LogOp>(op) && isF32)
-    return (isa<math::ExpOp>(op) ? expandExp : expandLog)(e, operands[0], argumentRanges.lookup(op));
+    return (isa<math::ExpOp>(op) ? expandExp : expandLog)(e, operands[0],
+                                                          argumentRanges.lookup(op));
   auto unary = llvm::TypeSwitch<Operation *, Unary>(op)
                    .Case([](math::Exp2Op) { return expandExp2; })
                    .Case([](math::ExpM1Op) { return expandExpM1; })
@@ -156,8 +156,7 @@ LogicalResult Expander::expand(Operation *op) {
     return isScalarOrVector(type) && isa<FloatType>(getElementTypeOrSelf(type));
   };
   auto isBF16 = [](Type type) { return getElementTypeOrSelf(type).isBF16(); };
-  if (!llvm::any_of(op->getOperandTypes(), isOurs) &&
-      !llvm::any_of(op->getResultTypes(), isOurs))
+  if (!llvm::any_of(op->getOperandTypes(), isOurs) && !llvm::any_of(op->getResultTypes(), isOurs))
     return success();
   if (auto extf = dyn_cast<arith::ExtFOp>(op))
     return expandExtF(extf);

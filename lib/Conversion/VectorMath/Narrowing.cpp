@@ -188,9 +188,9 @@ LogicalResult Expander::moveBits(Operation *op) {
     if (!isBF16(type))
       operands.push_back(operand);
     else if (isa<MemRefType>(type))
-      operands.push_back(UnrealizedConversionCastOp::create(rewriter, op->getLoc(),
-                                                            getBitsType(type), operand)
-                             .getResult(0));
+      operands.push_back(
+          UnrealizedConversionCastOp::create(rewriter, op->getLoc(), getBitsType(type), operand)
+              .getResult(0));
     else
       operands.push_back(
           arith::BitcastOp::create(rewriter, op->getLoc(), getBitsType(type), operand));

@@ -102,8 +102,7 @@ static Value reduceOrdering(Operation *op, CombiningKind kind, Value row) {
     Value a = vector::ShuffleOp::create(e, rest, rest, low);
     Value b = vector::ShuffleOp::create(e, rest, rest, high);
     if (followNaN)
-      rest = e.select(
-          e.compare(isMax ? CmpFPredicate::OGT : CmpFPredicate::OLT, a, b), a, b);
+      rest = e.select(e.compare(isMax ? CmpFPredicate::OGT : CmpFPredicate::OLT, a, b), a, b);
     else
       rest = combine(e, kind, a, b);
     size = half;

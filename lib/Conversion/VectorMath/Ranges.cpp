@@ -66,9 +66,9 @@ static Interval exponential(Interval x, double (*function)(double)) {
 /// What the element type makes of it.
 static Interval rounded(Interval range, Type elem) {
   double relative = elem.isBF16() ? 0x1p-7 : elem.isF16() ? 0x1p-9 : 0x1p-18;
-  double most = elem.isF64()    ? std::numeric_limits<double>::max()
-                : elem.isF16()  ? 65504
-                                : std::numeric_limits<float>::max();
+  double most = elem.isF64()   ? std::numeric_limits<double>::max()
+                : elem.isF16() ? 65504
+                               : std::numeric_limits<float>::max();
   // Small numbers are rounded to multiples of a least one.
   double least = elem.isF16() ? 0x1p-14 : elem.isF64() ? 0 : 0x1p-126;
   auto outwards = [&](double end, double sign) {
@@ -108,7 +108,8 @@ Interval Ranges::compute(Operation *op, int depth) {
   };
   return llvm::TypeSwitch<Operation *, Interval>(op)
       .Case<vector::BroadcastOp, vector::ShapeCastOp>([&](auto op) {
-        return isa<FloatType>(getElementTypeOrSelf(op->getOperand(0).getType())) ? of(0) : Interval();
+        return isa<FloatType>(getElementTypeOrSelf(op->getOperand(0).getType())) ? of(0)
+                                                                                 : Interval();
       })
       .Case<arith::ExtFOp>([&](auto) { return of(0); })
       .Case<arith::TruncFOp>([&](auto) { return bound(of(0)); })
