@@ -152,7 +152,21 @@ static bool readOptions(const tegula_options *given, CompileOptions &options,
 tegula_diagnostics *tegula_target_describe(const char *target, tegula_target_facts *given,
                                            tegula_bytes **name) {
   *name = nullptr;
-  llvm::Expected<CpuTarget> found = resolveCpuTarget(target ? target : "native");
+  std::string wanted = target ? target : "native";
+  uint64_t seed = 0;
+  const GpuInfo *gpu = parseSimulated(wanted, seed);
+  if (gpu || (gpu = GpuInfo::lookup(wanted))) {
+    tegula_target_facts facts = {};
+    facts.size = given->size;
+    facts.on_chip_bytes = facts.l1_bytes = gpu->getSharedPerBlock();
+    // A warp's register is the vector of a GPU.
+    facts.vector_bytes = 4 * gpu->getWarpSize();
+    facts.vector_registers = gpu->getRegistersPerLane();
+    std::memcpy(given, &facts, std::min(given->size, sizeof(facts)));
+    *name = new tegula_bytes{wanted};
+    return nullptr;
+  }
+  llvm::Expected<CpuTarget> found = resolveCpuTarget(wanted);
   if (!found)
     return giveError(llvm::toString(found.takeError()));
   const TargetInfo *info = TargetInfo::lookup(found->row);

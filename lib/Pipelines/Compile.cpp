@@ -51,9 +51,8 @@ std::optional<Level> tegula::symbolizeLevel(StringRef name) {
 }
 
 StringRef tegula::stringifyLevel(Level level) {
-  static constexpr llvm::StringLiteral names[] = {"tegula", "sched", "loops", "nvvm",
-                                                  "rocdl",  "llvm",  "asm",   "obj",
-                                                  "ptx",    "cubin", "hsaco"};
+  static constexpr llvm::StringLiteral names[] = {
+      "tegula", "sched", "loops", "nvvm", "rocdl", "llvm", "asm", "obj", "ptx", "cubin", "hsaco"};
   return names[static_cast<size_t>(level)];
 }
 
@@ -141,8 +140,7 @@ static std::vector<ProgramInfo> takePrograms(ModuleOp module) {
     ProgramInfo &program = programs.emplace_back();
     program.name = entry.getProgram().str();
     for (auto [arg, type] : llvm::zip(entry.getArgs(), entry.getTypes()))
-      program.arguments.push_back(
-          getArgument(cast<ArgAttr>(arg), cast<TypeAttr>(type).getValue()));
+      program.arguments.push_back(getArgument(cast<ArgAttr>(arg), cast<TypeAttr>(type).getValue()));
     program.requirements = getMessages(entry.getRequirements());
     for (StringRef kernel : entry.getKernels().getAsValueRange<StringAttr>())
       program.kernels.push_back(kernel.str());
@@ -163,8 +161,7 @@ public:
   Compilation(const CompileOptions &options, Diagnostics &diagnostics,
               ConfigurePassManager configure)
       : options(options), diagnostics(diagnostics), configure(configure),
-        context(makeRegistry(), MLIRContext::Threading::DISABLED),
-        capture(&context, diagnostics) {
+        context(makeRegistry(), MLIRContext::Threading::DISABLED), capture(&context, diagnostics) {
     // A whole kernel in a note helps a compiler engineer; the flag of tools turns it on.
     if (!configure)
       context.printOpOnDiagnostic(false);
@@ -310,8 +307,7 @@ bool Compilation::generate(llvm::CodeGenFileType type, llvm::SmallVectorImpl<cha
 
 /// Code that calls what no loader of ours resolves is refused here, not at load.
 bool Compilation::checkExternals(StringRef object) {
-  auto file = llvm::object::ObjectFile::createObjectFile(
-      llvm::MemoryBufferRef(object, "program"));
+  auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "program"));
   if (!file)
     return fail(llvm::toString(file.takeError()));
   for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
@@ -322,9 +318,9 @@ bool Compilation::checkExternals(StringRef object) {
     if (!(*flags & llvm::object::SymbolRef::SF_Undefined) || name->empty() ||
         isKnownExternal(std::string_view(name->data(), name->size())))
       continue;
-    return fail(("the program calls '" + *name + "', which has no code for target '" +
-                 target.name + "'")
-                    .str());
+    return fail(
+        ("the program calls '" + *name + "', which has no code for target '" + target.name + "'")
+            .str());
   }
   return true;
 }
@@ -350,6 +346,15 @@ std::string Compilation::printLLVM() {
 std::unique_ptr<Artifact> tegula::compile(StringRef text, StringRef fileName,
                                           const CompileOptions &options, Diagnostics &diagnostics,
                                           ConfigurePassManager configure) {
+  uint64_t seed = 0;
+  if (const GpuInfo *gpu = parseSimulated(options.target, seed))
+    return compileForSimulator(text, fileName, *gpu, seed, options, diagnostics, configure);
+  if (GpuInfo::lookup(options.target)) {
+    diagnostics.push_back(makeError("no artifacts are made for '" + options.target +
+                                    "' yet: 'simulate:" + options.target +
+                                    "' runs its code on the CPU"));
+    return nullptr;
+  }
   Compilation compilation(options, diagnostics, configure);
   llvm::SmallVector<char, 0> object;
   if (!compilation.parse(text, fileName) || !compilation.runPasses(Level::Obj) ||
@@ -369,7 +374,9 @@ std::unique_ptr<Artifact> tegula::compile(StringRef text, StringRef fileName,
 std::optional<std::string> tegula::emit(StringRef text, StringRef fileName, Level level,
                                         const CompileOptions &options, Diagnostics &diagnostics,
                                         ConfigurePassManager configure) {
-  if (const GpuInfo *gpu = GpuInfo::lookup(options.target))
+  uint64_t seed = 0;
+  const GpuInfo *gpu = parseSimulated(options.target, seed);
+  if (gpu || (gpu = GpuInfo::lookup(options.target)))
     return emitForGpu(text, fileName, level, *gpu, options, diagnostics, configure);
   if (level == Level::NVVM || level == Level::ROCDL || level > Level::Obj) {
     diagnostics.push_back(makeError(

@@ -18,6 +18,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/SourceMgr.h"
@@ -55,6 +56,10 @@ public:
   /// LLVM IR with LLVM's passes run: what the simulator executes.
   bool translate();
   std::optional<std::string> emitCode(Level level);
+  /// Adds what launchers of `kernels` must know, and takes the entries out.
+  bool takeEntries(std::vector<KernelInfo> &kernels);
+  std::string printStripped();
+  std::vector<char> writeBitcode();
   std::string print();
   std::string printLLVM();
 
@@ -197,6 +202,124 @@ std::optional<std::string> GpuCompilation::emitCode(Level level) {
   fail(code.takeError());
   return std::nullopt;
 }
+
+//===----------------------------------------------------------------------===//
+// Artifacts
+//===----------------------------------------------------------------------===//
+
+/// For each parameter of the device function the word of the argument block that it is
+/// (docs/gpu_abi.md).
+static std::vector<uint32_t> getParameters(ArrayAttr types) {
+  std::vector<uint32_t> parameters;
+  uint32_t word = 0;
+  for (Type type : types.getAsValueRange<TypeAttr>()) {
+    parameters.push_back(word++);
+    auto view = dyn_cast<MemRefType>(type);
+    if (!view)
+      continue;
+    for (int64_t size : view.getShape()) {
+      if (ShapedType::isDynamic(size))
+        parameters.push_back(word);
+      ++word;
+    }
+    SmallVector<int64_t> strides;
+    int64_t offset = 0;
+    (void)view.getStridesAndOffset(strides, offset); // strided: the verifier says so
+    for (int64_t stride : strides) {
+      if (ShapedType::isDynamic(stride) && !view.getLayout().isIdentity())
+        parameters.push_back(word);
+      ++word;
+    }
+  }
+  return parameters;
+}
+
+bool GpuCompilation::takeEntries(std::vector<KernelInfo> &kernels) {
+  for (KernelInfo &kernel : kernels) {
+    DeviceEntryOp entry;
+    for (DeviceEntryOp candidate : module->getOps<DeviceEntryOp>())
+      if (candidate.getFunction() == kernel.name)
+        entry = candidate;
+    if (!entry)
+      return fail("kernel '" + kernel.name + "' has become no function of target '" +
+                  gpu.getName().str() + "'");
+    kernel.threads = static_cast<uint32_t>(entry.getThreads());
+    // AMD's code says itself what it needs.
+    if (gpu.getBackend() == GpuBackend::NVPTX)
+      kernel.sharedBytes = static_cast<uint32_t>(entry.getShared());
+    kernel.parameters = getParameters(entry.getTypes());
+    kernel.arenaBytes = 0;
+    kernel.checks.clear();
+    for (auto check : entry.getChecks().getAsRange<MessageAttr>())
+      kernel.checks.push_back({check.getText().getValue().str(), getSites(check.getPlace())});
+  }
+  return true;
+}
+
+/// The program with empty grids: its launch parts.
+std::string GpuCompilation::printStripped() {
+  OwningOpRef<ModuleOp> copy(module->clone());
+  copy->walk([](GridOp grid) {
+    Block &body = grid->getRegion(0).front();
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body.without_terminator()))) {
+      op.dropAllUses();
+      op.erase();
+    }
+  });
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  copy->print(stream, OpPrintingFlags().enableDebugInfo());
+  return text;
+}
+
+std::vector<char> GpuCompilation::writeBitcode() {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::WriteBitcodeToFile(*llvmModule, stream);
+  return {bytes.begin(), bytes.end()};
+}
+
+const GpuInfo *tegula::parseSimulated(StringRef target, uint64_t &seed) {
+  if (!target.consume_front("simulate:"))
+    return nullptr;
+  auto [name, number] = target.split(':');
+  seed = 1;
+  if (!number.empty() && number.getAsInteger(10, seed))
+    return nullptr;
+  return GpuInfo::lookup(name);
+}
+
+std::unique_ptr<Artifact> tegula::compileForSimulator(StringRef text, StringRef fileName,
+                                                      const GpuInfo &gpu, uint64_t seed,
+                                                      const CompileOptions &options,
+                                                      Diagnostics &diagnostics,
+                                                      ConfigurePassManager configure) {
+  GpuCompilation compilation(gpu, options, diagnostics, configure);
+  if (!compilation.checkLevel(Level::LLVM) || !compilation.parse(text, fileName))
+    return nullptr;
+  // Conditions and grids are the host's work: they are compiled for the CPU.
+  CompileOptions host;
+  host.path = Path::Loops;
+  std::unique_ptr<Artifact> artifact =
+      compile(compilation.printStripped(), fileName, host, diagnostics, configure);
+  if (!artifact)
+    return nullptr;
+  // The chip's name, so that schedules for it are found.
+  artifact->target = gpu.getName().str();
+  artifact->imageKind = ImageKind::Simulated;
+  artifact->seed = seed;
+  if (artifact->kernels.empty())
+    return artifact;
+  if (!compilation.runPasses(Level::LLVM) || !compilation.takeEntries(artifact->kernels) ||
+      !compilation.translate())
+    return nullptr;
+  artifact->image = compilation.writeBitcode();
+  return artifact;
+}
+
+//===----------------------------------------------------------------------===//
+// Entry points
+//===----------------------------------------------------------------------===//
 
 std::string GpuCompilation::print() {
   std::string text;

@@ -13,6 +13,13 @@
 
 namespace tegula {
 
+/// `compile`, for the simulator of a GPU.
+std::unique_ptr<Artifact> compileForSimulator(llvm::StringRef text, llvm::StringRef fileName,
+                                              const GpuInfo &gpu, uint64_t seed,
+                                              const CompileOptions &options,
+                                              Diagnostics &diagnostics,
+                                              ConfigurePassManager configure);
+
 /// `emit`, for a GPU.
 std::optional<std::string> emitForGpu(llvm::StringRef text, llvm::StringRef fileName, Level level,
                                       const GpuInfo &gpu, const CompileOptions &options,

@@ -32,7 +32,7 @@ size_t tegula::dtypeBytes(DType dtype) {
 //===----------------------------------------------------------------------===//
 
 static constexpr char magic[8] = {'T', 'E', 'G', 'U', 'L', 'A', '\n', '\0'};
-static constexpr uint32_t formatVersion = 2;
+static constexpr uint32_t formatVersion = 3;
 
 namespace {
 
@@ -124,6 +124,9 @@ template <typename Stream, typename T> static void fields(Stream &stream, T &val
     stream.visit(value.checks);
     stream.visit(value.steps);
     stream.visit(value.arenaBytes);
+    stream.visit(value.threads);
+    stream.visit(value.sharedBytes);
+    stream.visit(value.parameters);
   } else if constexpr (std::is_same_v<Plain, ProgramInfo>) {
     stream.visit(value.name);
     stream.visit(value.arguments);
@@ -135,6 +138,9 @@ template <typename Stream, typename T> static void fields(Stream &stream, T &val
     stream.visit(value.kernels);
     stream.visit(value.programs);
     stream.visit(value.object);
+    stream.visit(value.imageKind);
+    stream.visit(value.image);
+    stream.visit(value.seed);
   } else {
     stream.visit(value);
   }
@@ -166,9 +172,18 @@ static bool isConsistent(const Artifact &artifact) {
         return false;
     return true;
   };
-  for (const KernelInfo &kernel : artifact.kernels)
+  for (const KernelInfo &kernel : artifact.kernels) {
     if (!fits(kernel.arguments))
       return false;
+    size_t words = 0;
+    for (const ArgumentInfo &argument : kernel.arguments)
+      words += 1 + 2 * argument.sizes.size();
+    for (uint32_t word : kernel.parameters)
+      if (word >= words)
+        return false;
+  }
+  if (artifact.imageKind > ImageKind::Simulated)
+    return false;
   for (const ProgramInfo &program : artifact.programs)
     if (!fits(program.arguments))
       return false;

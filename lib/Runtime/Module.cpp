@@ -80,6 +80,14 @@ std::shared_ptr<Module> Module::load(std::shared_ptr<const Artifact> artifact,
     module->kernels.push_back(std::make_unique<Kernel>(info, reinterpret_cast<host::BindFn>(bind),
                                                        reinterpret_cast<host::RunFn>(run)));
   }
+  if (artifact->imageKind == ImageKind::Simulated) {
+    std::vector<std::unique_ptr<DeviceKernel>> loaded =
+        loadSimulatedKernels(*artifact, diagnostics);
+    if (loaded.size() != artifact->kernels.size())
+      return nullptr;
+    for (size_t i = 0; i < loaded.size(); ++i)
+      module->kernels[i]->device = std::move(loaded[i]);
+  }
   for (const ProgramInfo &info : artifact->programs) {
     void *run = module->code->lookup(info.name + ".program", diagnostics);
     if (!run)

@@ -97,6 +97,8 @@ std::optional<Diagnostic> Record::launch(const uint64_t *packed, int threads) {
       return makeError("kernel '" + kernel.info.name + "' has more instances than can be counted");
   if (total == 0)
     return std::nullopt;
+  if (kernel.device)
+    return kernel.device->launch(words.data(), total);
 
   // Few or short instances are not worth a team. None of this changes a result:
   // instances are independent, and each is computed in the same way by any worker.

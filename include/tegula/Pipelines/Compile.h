@@ -28,7 +28,7 @@ namespace tegula {
 
 /// What changes the code that is made.
 struct CompileOptions {
-  /// A row of the table of GPUs, or see `resolveCpuTarget`.
+  /// A row of the table of GPUs, what `parseSimulated` takes, or see `resolveCpuTarget`.
   std::string target = "native";
   Path path = Path::Sched;
   SchedOptions sched;
@@ -52,6 +52,10 @@ std::unique_ptr<Artifact> compile(llvm::StringRef text, llvm::StringRef fileName
 std::optional<std::string> emit(llvm::StringRef text, llvm::StringRef fileName, Level level,
                                 const CompileOptions &options, Diagnostics &diagnostics,
                                 ConfigurePassManager configure = nullptr);
+
+/// A GPU whose code the simulator runs, as a target is named: "simulate:NAME" or
+/// "simulate:NAME:SEED". Null: `target` is no such name.
+const GpuInfo *parseSimulated(llvm::StringRef target, uint64_t &seed);
 
 /// "tegula", "sched", "loops", "nvvm", "rocdl", "llvm", "asm", "obj", "ptx", "cubin",
 /// "hsaco".

@@ -69,6 +69,17 @@ struct KernelInfo {
   std::vector<int64_t> steps;
   /// Scratch memory of one worker.
   uint64_t arenaBytes = 0;
+  /// Of a device function: threads of a block, bytes of shared memory, and for each
+  /// parameter the word of the argument block (HostABI.h) that it is. Checks have one
+  /// parameter more (docs/gpu_abi.md).
+  uint32_t threads = 0, sharedBytes = 0;
+  std::vector<uint32_t> parameters;
+};
+
+/// What the code of a device is.
+enum class ImageKind : uint8_t {
+  None,      ///< a CPU runs the object
+  Simulated, ///< LLVM bitcode for the simulator
 };
 
 /// What a launcher must know of a program: launches of kernels in order.
@@ -88,8 +99,13 @@ struct Artifact {
   std::vector<std::string> features;
   std::vector<KernelInfo> kernels;
   std::vector<ProgramInfo> programs;
-  /// A relocatable object, functions as in HostABI.h.
+  /// A relocatable object, functions as in HostABI.h. Where a device runs the kernels,
+  /// only their launch parts are of use.
   std::vector<char> object;
+  ImageKind imageKind = ImageKind::None;
+  /// The kernels of a device, and the seed of the first simulated launch.
+  std::vector<char> image;
+  uint64_t seed = 0;
 
   /// As bytes: magic, format, version, checksum, content.
   std::vector<char> serialize() const;

@@ -75,6 +75,19 @@ private:
   std::vector<Block> free;
 };
 
+/// A kernel that a device runs, not the functions of the object.
+class DeviceKernel {
+public:
+  virtual ~DeviceKernel() = default;
+  /// Runs so many instances on an argument block (HostABI.h). Nothing, or why it failed.
+  virtual std::optional<Diagnostic> launch(const uint64_t *block, int64_t instances) = 0;
+};
+
+/// The kernels of an artifact for the simulator, by their order in it, or nothing with a
+/// message. The artifact must stay.
+std::vector<std::unique_ptr<DeviceKernel>> loadSimulatedKernels(const Artifact &artifact,
+                                                                Diagnostics &diagnostics);
+
 /// A kernel of a loaded module.
 class Kernel {
 public:
@@ -85,6 +98,8 @@ public:
   const host::BindFn bind;
   const host::RunFn run;
   ArenaPool arenas;
+  /// Null: `run` is the kernel.
+  std::unique_ptr<DeviceKernel> device;
 };
 
 /// A program of a loaded module.
