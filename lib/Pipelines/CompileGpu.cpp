@@ -261,9 +261,9 @@ std::string GpuCompilation::printStripped() {
   OwningOpRef<ModuleOp> copy(module->clone());
   copy->walk([](GridOp grid) {
     Block &body = grid->getRegion(0).front();
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body.without_terminator()))) {
-      op.dropAllUses();
-      op.erase();
+    while (Operation *last = body.getTerminator()->getPrevNode()) {
+      last->dropAllUses();
+      last->erase();
     }
   });
   std::string text;
