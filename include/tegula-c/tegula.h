@@ -108,7 +108,9 @@ TEGULA_EXPORT void tegula_bytes_free(tegula_bytes *bytes);
 typedef struct tegula_options {
   size_t size;
   /** "x86-64-v3", "x86-64-v4", either with features ("x86-64-v4+avx512bf16"), "native"
-      (also NULL): this machine; or, for tegula_emit, a GPU: "sm_80", "gfx942". */
+      (also NULL): this machine. A GPU, "sm_80" or "gfx942", for tegula_emit; for
+      tegula_compile as "simulate:sm_80", with a seed "simulate:sm_80:7": a program whose
+      kernels the simulator runs on the caller's memory, checked. */
   const char *target;
   /** "sched" (also NULL): the fast path; "loops": plain scalar loops, the oracle. */
   const char *path;

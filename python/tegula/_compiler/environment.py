@@ -16,7 +16,8 @@ from tegula._compiler.backend import Options
 class Environment:
     """Part of the key of everything that is compiled, but for `threads`.
 
-    TEGULA_TARGET: "native" (default), "x86-64-v3", "x86-64-v4".
+    TEGULA_TARGET: "native" (default), "x86-64-v3", "x86-64-v4"; "simulate:sm_80" or "simulate:gfx942"
+    (and a seed, "simulate:sm_80:7") to run a GPU's code in the simulator.
     TEGULA_PATH: "sched" (default), or "loops" for plain scalar loops.
     TEGULA_DEBUG: "1" adds run-time checks of coordinates.
     TEGULA_NUM_THREADS: threads of a launch; 0 (default) means as many as the process may use.
