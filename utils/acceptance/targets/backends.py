@@ -111,3 +111,12 @@ def _() -> str:
 )
 def _() -> str:
     return unit("GpuDevice.*:FakeDriver.*")
+
+
+@point(
+    "backends.simulated",
+    "a program for simulate:CHIP launches like any other; what the simulator finds is a message",
+    cheap=False,
+)
+def _() -> str:
+    return unit("Simulated.*")
