@@ -22,7 +22,7 @@ Kernel::~Kernel() = default;
 
 /// Inlines every call to a function of the module, so that a kernel is one function.
 static void inlineCalls(Function &kernel) {
-  for (unsigned round = 0; round < 64; ++round) {
+  for (unsigned round = 0; round < 2048; ++round) {
     CallInst *call = nullptr;
     for (BasicBlock &block : kernel)
       for (Instruction &inst : block) {
