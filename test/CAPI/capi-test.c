@@ -123,7 +123,7 @@ static int refused(tegula_diagnostics *diagnostics, const char *text) {
 }
 
 static tegula_artifact *build(const char *text, const char *target, const char *path) {
-  tegula_options options = {sizeof(options), target, path, NULL};
+  tegula_options options = {sizeof options, .target = target, .path = path};
   tegula_artifact *artifact;
   tegula_diagnostics *diagnostics =
       tegula_compile(text, strlen(text), "program.mlir", &options, &artifact);
@@ -285,9 +285,8 @@ static void testErrors(void) {
   tegula_diagnostics_free(diagnostics);
 
   CHECK(refused(tegula_compile("{", 1, NULL, NULL, &artifact), "expected"));
-  tegula_options target = {sizeof(target), "z80", NULL, NULL},
-                 path = {sizeof(path), NULL, "magic", NULL},
-                 policy = {sizeof(policy), NULL, NULL, "guess"};
+  tegula_options target = {sizeof target, .target = "z80"}, path = {sizeof path, .path = "magic"},
+                 policy = {sizeof policy, .exp_policy = "guess"};
   CHECK(refused(tegula_compile("", 0, NULL, &target, &artifact), "unknown target 'z80'"));
   CHECK(refused(tegula_compile("", 0, NULL, &path, &artifact), "unknown path 'magic'"));
   CHECK(refused(tegula_compile("", 0, NULL, &policy, &artifact), "unknown exp policy 'guess'"));

@@ -136,6 +136,7 @@ LogicalResult Checker::check(ConvertOp op) {
                                 to = getLayout(op.getResult().getType());
   if (!from || !to)
     return success();
+  from = layout::orient(*from, to->getTile());
   if (std::optional<std::string> message = layout::checkConversion(*from, *to))
     return op.emitError() << *message;
   StringRef needed =

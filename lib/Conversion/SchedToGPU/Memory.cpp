@@ -507,6 +507,9 @@ LogicalResult gpu::lower(sched::ConvertOp op, Lowering &lowering) {
 
 Values Lowering::convert(Emitter &e, const Registers &from, ValueRange elements,
                          const Registers &to, Type elem) {
+  if (layout::Layout oriented = layout::orient(from.layout, to.layout.getTile());
+      oriented.getTile() != from.layout.getTile())
+    return convert(e, Registers(oriented), elements, to, elem);
   if (!layout::checkConversion(from.layout, to.layout)) {
     if (auto rename = layout::findRename(from.layout, to.layout, warps)) {
       Values result;

@@ -76,7 +76,9 @@ Value RoleMaterializer::convertLayout(Value fragment, const Layout &from, const 
   builder.setInsertionPointAfterValue(fragment);
   sched::Conversion cost;
   Value scratch;
-  switch (layout::classifyConversion(from, to, roleAttr.getMembers())) {
+  // A line that lies as a row may be wanted as a column.
+  switch (layout::classifyConversion(layout::orient(from, to.getTile()), to,
+                                     roleAttr.getMembers())) {
   case layout::ConversionClass::Free:
     cost = sched::Conversion::free;
     break;

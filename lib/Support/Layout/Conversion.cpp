@@ -37,6 +37,13 @@ std::optional<ConversionClass> tegula::layout::symbolizeConversionClass(StringRe
       .Default(std::nullopt);
 }
 
+Layout tegula::layout::orient(const Layout &line, Extents tile) {
+  Extents have = line.getTile();
+  bool lies = have != tile && have[0] == tile[1] && have[1] == tile[0] &&
+              (have[0] == 1 || have[1] == 1);
+  return lies ? line.getTransposed() : line;
+}
+
 std::optional<std::string> tegula::layout::checkConversion(const Layout &from, const Layout &to) {
   Extents a = from.getTile(), b = to.getTile();
   if (a != b)

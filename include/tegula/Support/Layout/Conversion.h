@@ -54,6 +54,10 @@
 
 namespace tegula::layout {
 
+/// A line, one row or one column, as `tile` has it: the same registers hold the same
+/// elements, whichever way it lies. Other layouts stay what they are.
+Layout orient(const Layout &line, Extents tile);
+
 /// What a conversion costs, from cheap to dear.
 enum class ConversionClass { Free, Shuffle, Shared };
 
