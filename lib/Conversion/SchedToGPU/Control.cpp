@@ -36,6 +36,10 @@ LogicalResult Lowering::lower(Operation *op) {
       .Case([&](scf::IfOp inner) { return lowerIf(inner); })
       .Case([&](memref::SubViewOp inner) { return lowerSubView(inner); })
       .Case([&](memref::DimOp inner) { return lowerDim(inner); })
+      .Case([&](sched::ConstantOp inner) { return lowerConstant(inner); })
+      .Case([&](memref::LoadOp inner) {
+        return lowerElement(inner.getMemRef(), inner.getIndices(), inner.getResult());
+      })
       .Case([&](CheckOp inner) {
         lowerCheck(inner);
         return success();
@@ -71,7 +75,8 @@ LogicalResult Lowering::lower(Operation *op) {
           [&](auto inner) { return gpu::lower(inner, *this); })
       .Default([&](Operation *other) -> LogicalResult {
         if (isa<sched::SchedDialect, TegulaDialect>(other->getDialect()) ||
-            other->getNumRegions() != 0)
+            other->getNumRegions() != 0 ||
+            llvm::any_of(other->getOperandTypes(), llvm::IsaPred<MemRefType>))
           return refuse(other, "is an op that it does not know");
         return cloneScalar(other);
       });
@@ -100,6 +105,30 @@ void Lowering::lowerCheck(CheckOp op) {
     LLVM::AtomicRMWOp::create(builder, e.loc, LLVM::AtomicBinOp::umax, status, e.i32(number),
                               LLVM::AtomicOrdering::monotonic, vendor.getDeviceScope(), 4);
   });
+}
+
+/// A tile that is known when the kernel is compiled lies in device memory.
+LogicalResult Lowering::lowerConstant(sched::ConstantOp op) {
+  Emitter e = at(op.getLoc());
+  FailureOr<Value> table = constantTable(e, op.getValue());
+  if (failed(table))
+    return refuse(op, "is no dense tile");
+  sched::BufType type = op.getBuffer().getType();
+  buffers.insert_or_assign(op.getBuffer(), Buffer{type, *table, Storage(type), {}, {}});
+  return success();
+}
+
+LogicalResult Lowering::lowerElement(Value from, ValueRange at, Value result) {
+  Emitter e = this->at(result.getLoc());
+  FailureOr<View> source = view(from);
+  if (failed(source))
+    return failure();
+  Value address = source->pointer;
+  int64_t bytes = bytesOf(source->elem);
+  for (auto [place, stride] : llvm::zip(at, source->strides))
+    address = e.move(address, e.mul(e.mul(e.toI64(scalar(place)), stride), bytes));
+  scalars.map(result, e.load(address, source->elem, 1, bytes).front());
+  return success();
 }
 
 LogicalResult Lowering::lowerDim(memref::DimOp op) {

@@ -78,6 +78,8 @@ public:
   /// A scalar of the kernel's text.
   mlir::Value scalar(mlir::Value value);
   void setScalar(mlir::Value value, mlir::Value here) { scalars.map(value, here); }
+  /// `result` is one element of a view.
+  llvm::LogicalResult lowerElement(mlir::Value from, mlir::ValueRange at, mlir::Value result);
   llvm::FailureOr<View> view(mlir::Value value);
   llvm::FailureOr<Buffer> buffer(mlir::Value value);
   Fragment &fragment(mlir::Value value);
@@ -152,6 +154,7 @@ private:
   void lowerTrips(sched::TripsOp op);
   llvm::LogicalResult cloneScalar(mlir::Operation *op);
   void lowerCheck(CheckOp op);
+  llvm::LogicalResult lowerConstant(sched::ConstantOp op);
   void lowerAcquire(sched::AcquireOp op);
   void lowerWait(sched::WaitOp op);
   void lowerDrain(sched::DrainOp op);

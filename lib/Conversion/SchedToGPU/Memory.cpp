@@ -205,7 +205,8 @@ ArrayRef<Value> Lowering::elements(Emitter &e, Fragment &fragment, int64_t first
       continue;
     const Registers &regs = fragment.regs;
     Values loaded;
-    if (!regs.hasRemainder())
+    auto space = cast<LLVM::LLVMPointerType>(fragment.source->base.getType());
+    if (!regs.hasRemainder() && space.getAddressSpace() == sharedSpace)
       loaded = vendor.loadMatrices(e, *fragment.source, regs, fragment.trans, i, lane,
                                    warpRowOf(e, regs), warpColOf(e, regs));
     if (loaded.empty())
@@ -479,18 +480,27 @@ LogicalResult gpu::lower(sched::SplatOp op, Lowering &lowering) {
 }
 
 LogicalResult gpu::lower(sched::ScalarOp op, Lowering &lowering) {
-  Emitter e = lowering.at(op.getLoc());
-  if (!isa<MemRefType>(op.getSource().getType()))
-    return lowering.refuse(op, "reads a buffer");
-  FailureOr<View> view = lowering.view(op.getSource());
-  if (failed(view))
+  if (isa<MemRefType>(op.getSource().getType()))
+    return lowering.lowerElement(op.getSource(), op.getAt(), op.getValue());
+  FailureOr<Buffer> source = lowering.buffer(op.getSource());
+  if (failed(source))
     return failure();
-  Value address = view->pointer;
-  int64_t bytes = bytesOf(view->elem);
-  for (auto [at, stride] : llvm::zip(op.getAt(), view->strides))
-    address = e.move(address, e.mul(e.mul(e.toI64(lowering.scalar(at)), stride), bytes));
-  Value element = e.load(address, view->elem, 1, bytes).front();
-  lowering.setScalar(op.getValue(), element);
+  Emitter e = lowering.at(op.getLoc());
+  // The last axis is the column, the others one row.
+  Value row = e.i32(0), col = e.i32(0);
+  ArrayRef<int64_t> shape = source->type.getShape();
+  for (auto [axis, at] : llvm::enumerate(op.getAt())) {
+    Value place = e.toI32(lowering.scalar(at));
+    if (axis + 1 == shape.size())
+      col = place;
+    else
+      row = e.add(e.mul(row, shape[axis]), place);
+  }
+  Coordinate r{row, ~uint64_t(0), 0}, c{col, ~uint64_t(0), 0};
+  Value address = source->storage.address(e, source->base, Coordinate::sum(e, source->row, r),
+                                          Coordinate::sum(e, source->col, c));
+  lowering.setScalar(op.getValue(),
+                     e.load(address, source->storage.elem, 1, bytesOf(source->storage.elem)).front());
   return success();
 }
 

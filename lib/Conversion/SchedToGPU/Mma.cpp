@@ -25,7 +25,7 @@ public:
   LogicalResult run();
 
 private:
-  FailureOr<Fragment *> operand(Value value, bool trans, bool isLeft);
+  Fragment *operand(Value value, bool trans, std::optional<Fragment> &turned);
   LogicalResult byAtoms(const MatrixProduct &product);
   LogicalResult byMultiplyAdd();
 
@@ -33,6 +33,7 @@ private:
   Lowering &lowering;
   Emitter e;
   Fragment *a = nullptr, *b = nullptr;
+  std::optional<Fragment> turnedA, turnedB;
   std::optional<Registers> d;
   Values sums;
 };
@@ -42,18 +43,33 @@ private:
 /// Atoms of a transposed product compute (B^T A^T)^T: what looks like A is read as B.
 static StringRef nameOf(const Fragment &fragment) { return fragment.regs.layout.getAtom().name; }
 
+/// The fragment or, with `trans`, the same elements as those of the transposed tile.
+Fragment *Product::operand(Value value, bool trans, std::optional<Fragment> &turned) {
+  Fragment &source = lowering.fragment(value);
+  if (!trans)
+    return &source;
+  turned.emplace(Fragment{source.type, Registers(source.regs.layout.getTransposed()),
+                          Values(source.regs.size()), source.source, !source.trans});
+  std::map<Position, int64_t> at;
+  for (auto [i, place] : llvm::enumerate(source.regs.regs))
+    at[{place.col, place.row}] = i;
+  for (auto [i, place] : llvm::enumerate(turned->regs.regs))
+    turned->elements[i] = source.elements[at.at(place)];
+  return &*turned;
+}
+
 LogicalResult Product::run() {
   auto type = op.getResult() ? dyn_cast<sched::FragType>(op.getResult().getType())
                              : sched::FragType();
-  if (!type || op.getIsAsync() || op.getTransA() || op.getTransB() ||
+  if (!type || op.getIsAsync() ||
       !isa<sched::FragType>(op.getA().getType()) || !isa<sched::FragType>(op.getB().getType()))
     return lowering.refuse(op, "is not of fragments into a fragment");
   FailureOr<Registers> found = Registers::get(type, op.getLoc());
   if (failed(found))
     return failure();
   d = *found;
-  a = &lowering.fragment(op.getA());
-  b = &lowering.fragment(op.getB());
+  a = operand(op.getA(), op.getTransA(), turnedA);
+  b = operand(op.getB(), op.getTransB(), turnedB);
   if (type.getRank() != 2)
     return lowering.refuse(op, "forms several products at once");
   if (auto why = layout::checkProduct(a->regs.layout, b->regs.layout, d->layout))
