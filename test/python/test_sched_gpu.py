@@ -187,6 +187,37 @@ def test_functions(tmp_path: Path) -> None:
             assert np.where(same, 0, error).max() < 2e-15, (function, x.ravel()[np.where(same, 0, error).argmax()])
 
 
+EXAMPLES = ROOT / "examples" / "mlir"
+
+
+@pytest.mark.parametrize("target", [SM80, GFX942])
+def test_attention_as_an_author_writes_it(tmp_path: Path, target: str) -> None:
+    """examples/mlir/attention.mlir, scheduled by the planner: grouped heads, causal, ragged."""
+    kernel = gpu_launch.compile_kernel((EXAMPLES / "attention.mlir").read_text(), target, tmp_path)
+    rng, seed = fresh()
+    heads, shared, queries, keys = 2, 1, 70, 150
+    q = rng.standard_normal((1, heads, queries, 64)).astype(BF16)
+    k, v = (rng.standard_normal((1, shared, keys, 64)).astype(BF16) for _ in range(2))
+    o, lse = np.full(q.shape, np.nan, BF16), np.full((1, heads, queries), np.nan, F32)
+    kernel.launch(heads, q, k, v, o, lse, ("f32", 0.125), 0, out=(3, 4), seed=seed)
+    for head in range(heads):
+        want, want_lse = attention(q[0, head], k[0, 0], v[0, 0], keys - queries, 0.125, narrow=True)
+        check(o[0, head], want, 2**-6)
+        check(lse[0, head], want_lse, 1e-4)
+
+
+@pytest.mark.parametrize("target", [SM80, GFX942])
+def test_matmul_as_an_author_writes_it(tmp_path: Path, target: str) -> None:
+    """examples/mlir/matmul.mlir in f32, whose products are multiply-adds."""
+    kernel = gpu_launch.compile_kernel((EXAMPLES / "matmul.mlir").read_text(), target, tmp_path)
+    rng, seed = fresh()
+    a, b, bias = (rng.standard_normal(s).astype(F32) for s in ((70, 37), (37, 50), (50,)))
+    c = np.full((70, 50), np.nan, F32)
+    kernel.launch(1, a, b, bias, c, out=(3,), seed=seed)
+    x = a.astype(np.float64) @ b.astype(np.float64) + bias
+    check(c, x / 2 * (1 + np.vectorize(math.erf)(x / math.sqrt(2))), 1e-5)
+
+
 @pytest.mark.parametrize(
     "name, target, products",
     [
