@@ -102,6 +102,8 @@ LogicalResult FragmentLayouts::collect(KernelOp kernel) {
       products.try_emplace(op, *product);
       if (dot.getAcc())
         join(dot.getResult(), dot.getAcc());
+    } else if (auto sum = dyn_cast<SegmentSumOp>(op)) {
+      join(sum.getAcc(), sum.getResult());
     } else if (auto stream = dyn_cast<StreamOp>(op)) {
       for (auto [init, carried, yielded, result] :
            llvm::zip(stream.getInits(), stream.getCarried(), stream.getYield().getValues(),

@@ -77,8 +77,8 @@ Value RoleMaterializer::convertLayout(Value fragment, const Layout &from, const 
   sched::Conversion cost;
   Value scratch;
   // A line that lies as a row may be wanted as a column.
-  switch (layout::classifyConversion(layout::orient(from, to.getTile()), to,
-                                     roleAttr.getMembers())) {
+  Layout oriented = layout::orient(from, to.getTile());
+  switch (layout::classifyConversion(oriented, to, roleAttr.getMembers())) {
   case layout::ConversionClass::Free:
     cost = sched::Conversion::free;
     break;
@@ -205,7 +205,9 @@ LogicalResult RoleMaterializer::convert(DotOp op) {
 
 /// An index tile where the rows that it names are.
 Value RoleMaterializer::getRowIndices(Value indices, Value tile) {
-  return getFragment(indices, layouts.get(tile).dropAxis(1));
+  const Layout &layout = layouts.get(tile);
+  bool isLine = cast<RankedTensorType>(tile.getType()).getRank() == 1;
+  return getFragment(indices, isLine ? layout : layout.dropAxis(1));
 }
 
 LogicalResult RoleMaterializer::convert(GatherOp op) {
@@ -245,10 +247,11 @@ LogicalResult RoleMaterializer::convert(ReduceStoreOp op) {
 
 LogicalResult RoleMaterializer::convert(SegmentSumOp op) {
   OpBuilder builder(op);
-  auto sum = sched::SegmentSumOp::create(
-      builder, op.getLoc(), getFragType(op.getResult()), getFragment(op.getX()),
-      getRowIndices(op.getBy(), op.getX()), /*dest=*/Value(), getFragment(op.getAcc()),
-      op.getLabelAttr(), /*ssa_name=*/StringAttr());
+  auto sum = sched::SegmentSumOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+                                         getFragment(op.getX()),
+                                         getRowIndices(op.getBy(), op.getX()), /*dest=*/Value(),
+                                         getFragment(op.getAcc(), layouts.get(op.getResult())),
+                                         op.getLabelAttr(), /*ssa_name=*/StringAttr());
   hold(op.getResult(), sum.getResult());
   return success();
 }
@@ -359,7 +362,10 @@ LogicalResult RoleMaterializer::convert(sched::MapOp op) {
     // What is neither of the domain's shape nor a row or column of it comes as it is.
     if (type.getRank() != 1 || op.getDomain().size() != 2)
       return layouts.get(tile);
-    return domain.dropAxis(getLackingAxis(inBody));
+    int64_t lacking = getLackingAxis(inBody);
+    if (type.getDimSize(0) != op.getDomain()[1 - lacking])
+      return layouts.get(tile);
+    return domain.dropAxis(lacking);
   };
 
   // One number everywhere needs no region.
