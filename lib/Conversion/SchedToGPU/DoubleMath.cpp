@@ -10,7 +10,7 @@
 // reduction and a polynomial: Taylor's, to a degree whose error is below the rounding;
 // erfc of large arguments has a fitted one (Chebyshev interpolation, degree 24, relative
 // error 2.1e-15). One path for all elements, no branches. Errors are a few units in the
-// last place; test/python/test_gpu_math.py measures them.
+// last place; test/python/test_sched_gpu.py measures them.
 //
 //===----------------------------------------------------------------------===//
 
