@@ -298,7 +298,7 @@ static void testErrors(void) {
   CHECK(refused(tegula_compile("", 0, NULL, &target, &artifact), "has an unknown feature 'warp'"));
   tegula_bytes *output;
   CHECK(refused(tegula_emit("", 0, NULL, "wasm", NULL, &output), "unknown level 'wasm'"));
-  tegula_options plain = {sizeof(plain), NULL, "loops", NULL};
+  tegula_options plain = {sizeof plain, .path = "loops"};
   CHECK(refused(tegula_emit("", 0, NULL, "sched", &plain, &output), "has no scheduled level"));
 }
 
@@ -311,7 +311,7 @@ static void testEmit(void) {
                 {"asm", "scale.run:"},
                 {"obj", "ELF"}};
   for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); ++i) {
-    tegula_options options = {sizeof(options), "x86-64-v3", "loops", NULL};
+    tegula_options options = {sizeof options, .target = "x86-64-v3", .path = "loops"};
     tegula_bytes *output;
     tegula_diagnostics *diagnostics = tegula_emit(program, strlen(program), "program.mlir",
                                                   levels[i].level, &options, &output);

@@ -10,6 +10,8 @@
 
 #include "tegula/Target/GpuInfo.h"
 
+#include "llvm/ADT/ScopeExit.h"
+
 using namespace mlir;
 using namespace tegula;
 using namespace tegula::gpu;
@@ -137,6 +139,15 @@ static LogicalResult storeToView(sched::StoreOp op, Lowering &lowering) {
     std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
   Value where = e.both(op.getWhere() ? lowering.scalar(op.getWhere()) : Value(),
                        lowering.isFirstHolder(e, regs));
+  // What is read and written: other warps may hold copies of what this one writes over,
+  // or other parts of it than they will read.
+  bool ordered = getViewAccess(op.getDest()) == Access::InOut;
+  if (ordered)
+    lowering.vendor.barrier(e);
+  llvm::scope_exit after([&] {
+    if (ordered)
+      lowering.vendor.barrier(e);
+  });
   e.when(where, [&] {
     TileAccess access(e, lowering, *view, shape, {op.getAt(), op.getUpto(), {}}, op.getTrans());
     auto masked = [&] {
