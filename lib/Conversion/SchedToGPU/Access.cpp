@@ -55,11 +55,9 @@ SmallVector<Coordinate> TileAccess::split(Emitter &e, const Coordinate &row,
   size_t rank = shape.size();
   if (rank == 0)
     return {};
-  if (rank == 1) {
-    // A column or a row: the other coordinate is 0 wherever it is inside.
-    bool isColumn = !row.value && row.constant == 0;
-    return {isColumn ? col : row};
-  }
+  // A column or a row: the other coordinate is 0 wherever it is inside.
+  if (rank == 1)
+    return {Coordinate::sum(e, row, col)};
   if (rank == 2)
     return trans ? SmallVector<Coordinate>{col, row} : SmallVector<Coordinate>{row, col};
   SmallVector<Coordinate> result(rank);

@@ -90,9 +90,12 @@ LogicalResult FragmentLayouts::collect(KernelOp kernel) {
   WalkResult walked = kernel->walk([&](Operation *op) -> WalkResult {
     if (op->getParentOfType<sched::MapOp>())
       return WalkResult::advance();
-    for (Value result : op->getResults())
+    for (Value result : op->getResults()) {
+      if (getTile(result) && getTile(result).getRank() == 0)
+        return op->emitOpError("gives a tile of rank 0, which has no form on fragments yet");
       if (getTile(result))
         getClass(result);
+    }
     if (auto map = dyn_cast<sched::MapOp>(op))
       return WalkResult(collect(map));
     if (auto dot = dyn_cast<DotOp>(op)) {
@@ -201,8 +204,7 @@ FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
   // transposed product makes its result an operand of the next one.
   product.transposed = false;
   const layout::Atom *atom = layout::findAtom(product.unit + ".D");
-  if (!atom)
-    return dot.emitOpError() << "has no matrix atom '" << product.unit << "'";
+  assert(atom && "the table of atoms has every unit");
   const layout::Atom *left = layout::findAtom(product.unit + ".A");
   if (unit && !layout::isFreeConversion(cover(*atom, {32, 32}, layout::Warps{}),
                                         cover(*left, {32, 32}, layout::Warps{}), 1)) {

@@ -383,16 +383,12 @@ LogicalResult RoleMaterializer::convert(sched::MapOp op) {
 
   SmallVector<Value> ins;
   for (auto [in, argument] : llvm::zip(op.getIns(), body.getArguments())) {
-    if (cast<RankedTensorType>(in.getType()).getRank() == 0)
-      return op.emitOpError("reads a tile of rank 0, which has no form on fragments yet");
     ins.push_back(getFragment(in, getLayout(in, argument)));
   }
   SmallVector<Type> types;
   std::vector<Layout> given;
   for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYield().getValues())) {
     auto type = cast<RankedTensorType>(result.getType());
-    if (type.getRank() == 0)
-      return op.emitOpError("gives a tile of rank 0, which has no form on fragments yet");
     given.push_back(getLayout(result, yielded));
     types.push_back(getFragType(type, given.back()));
   }

@@ -266,3 +266,63 @@ tegula.kernel @carried(in %x: memref<?x64xbf16>, out %y: memref<?x64xf32>) {
   }
   tegula.return
 }
+
+// -----
+
+tegula.kernel @from_tile(in %x: memref<?x64xbf16>, in %j: memref<?xi32>, out %y: memref<?x64xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %y, %c0 : memref<?x64xf32>
+  tegula.grid (%i) to (%n) step (64) roles [<all warps 4>] {
+    %z = arith.constant dense<0.0> : tensor<64x64xf32>
+    %r = tegula.stream %k = %c0 to %n step 64 label "k" iter_args(%a = %z) -> (tensor<64x64xf32>)
+        schedule<[<all 1 "j">, <all 0 "t">, <all 1 "e">] rings [<c fifo 2 "t">]> {
+      %jt = tegula.load %j[%k] label "j" : memref<?xi32> -> tensor<4xi32>
+      %page = tensor.extract %jt[%c0] : tensor<4xi32>
+      %at = arith.index_cast %page : i32 to index
+      // expected-error @+1 {{has coordinates that come from a tile, so it cannot run ahead yet}}
+      %t = tegula.load %x[%at, %c0] label "t" : memref<?x64xbf16> -> tensor<64x64xbf16>
+      %e = tegula.dot %t, %t acc %a label "e" : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+      tegula.yield %e : tensor<64x64xf32>
+    }
+    tegula.store %r, %y[%i, %c0] : tensor<64x64xf32>, memref<?x64xf32>
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+// Tiles of rank 0
+tegula.kernel @gives(in %x: memref<?xf32>, out %y: memref<f32>) {
+  %c1 = arith.constant 1 : index
+  %c0 = arith.constant 0 : index
+  tegula.grid (%i) to (%c1) step (1) roles [<all warps 4>] {
+    %t = tegula.load %x[%c0] : memref<?xf32> -> tensor<64xf32>
+    // expected-error @+1 {{gives a tile of rank 0, which has no form on fragments yet}}
+    %r = sched.map domain [64] ins(%a = %t : tensor<64xf32>) -> tensor<f32> {
+      %s = tegula.reduce add %a axis 0 : tensor<64xf32> -> tensor<f32>
+      sched.yield %s : tensor<f32>
+    }
+    tegula.store %r, %y[] : tensor<f32>, memref<f32>
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+tegula.kernel @reads(in %x: memref<f32>, out %y: memref<?xf32>) {
+  %c1 = arith.constant 1 : index
+  %c0 = arith.constant 0 : index
+  tegula.grid (%i) to (%c1) step (1) roles [<all warps 4>] {
+    // expected-error @+1 {{gives a tile of rank 0, which has no form on fragments yet}}
+    %t = tegula.load %x[] : memref<f32> -> tensor<f32>
+    %r = sched.map domain [64] ins(%a = %t : tensor<f32>) -> tensor<64xf32> {
+      %s = tegula.broadcast %a dims [] : tensor<f32> -> tensor<64xf32>
+      sched.yield %s : tensor<64xf32>
+    }
+    tegula.store %r, %y[%c0] : tensor<64xf32>, memref<?xf32>
+    tegula.yield
+  }
+  tegula.return
+}
