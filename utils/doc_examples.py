@@ -77,7 +77,7 @@ class Example:
         code = textwrap.dedent(self.code)
         if code.startswith("#"):
             return f"func.func private @example() attributes {{example = {code.strip()}}}\n"
-        if re.match(r"(tegula|sched)\.(kernel|program|entry|program_entry) ", code):
+        if re.match(r"(tegula|sched)\.(kernel|program|entry|program_entry|device_entry) ", code):
             return (COPY if "@copy" in code else "") + code
         head = HEAD.match(code)
         place, args = (head["place"] or "", head["args"] or "") if head else ("", "")

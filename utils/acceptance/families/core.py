@@ -50,7 +50,7 @@ def _() -> str:
 def _() -> str:
     run(PYTHON, "utils/reference.py", "--check")
     pages = sorted(path.name for path in (ROOT / "docs/reference").glob("*.md"))
-    return need(pages == ["passes.md", "sched.md", "tegula.md"], " ".join(pages))
+    return need({"passes.md", "sched.md", "tegula.md"} <= set(pages), " ".join(pages))
 
 
 @point("core.page", "every kernel of the language page without a LATER op, on both paths, in four element types")
