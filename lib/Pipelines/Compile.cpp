@@ -8,28 +8,19 @@
 
 #include "tegula/Pipelines/Compile.h"
 
-#include "Capture.h"
 #include "CompileGpu.h"
+#include "Session.h"
 
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Runtime/Module.h"
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Export.h"
-
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
-#include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
-#include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/SourceMgr.h"
-#include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -156,16 +147,9 @@ static std::vector<ProgramInfo> takePrograms(ModuleOp module) {
 namespace {
 
 /// Takes text as far as a level; keeps what a caller may want of it.
-class Compilation {
+class Compilation : public Session {
 public:
-  Compilation(const CompileOptions &options, Diagnostics &diagnostics,
-              ConfigurePassManager configure)
-      : options(options), diagnostics(diagnostics), configure(configure),
-        context(makeRegistry(), MLIRContext::Threading::DISABLED), capture(&context, diagnostics) {
-    // A whole kernel in a note helps a compiler engineer; the flag of tools turns it on.
-    if (!configure)
-      context.printOpOnDiagnostic(false);
-  }
+  using Session::Session;
 
   bool parse(StringRef text, StringRef fileName);
   /// MLIR's passes up to `level`.
@@ -175,32 +159,9 @@ public:
   bool generate(llvm::CodeGenFileType type, llvm::SmallVectorImpl<char> &output);
   bool checkExternals(StringRef object);
 
-  std::string print();
-  std::string printLLVM();
-
   CpuTarget target;
   std::vector<KernelInfo> kernels;
   std::vector<ProgramInfo> programs;
-
-private:
-  static const DialectRegistry &makeRegistry(DialectRegistry &&registry = DialectRegistry()) {
-    registerCompilerDialects(registry);
-    return registry;
-  }
-  bool fail(std::string message) {
-    diagnostics.push_back(makeError(std::move(message)));
-    return false;
-  }
-
-  const CompileOptions &options;
-  Diagnostics &diagnostics;
-  ConfigurePassManager configure;
-  MLIRContext context;
-  DiagnosticCapture capture;
-  OwningOpRef<ModuleOp> module;
-  std::unique_ptr<llvm::TargetMachine> machine;
-  llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> llvmModule;
 };
 
 } // namespace
@@ -208,34 +169,25 @@ private:
 bool Compilation::parse(StringRef text, StringRef fileName) {
   llvm::Expected<CpuTarget> resolved = resolveCpuTarget(options.target);
   if (!resolved)
-    return fail(llvm::toString(resolved.takeError()));
+    return fail(resolved.takeError());
   target = std::move(*resolved);
-  auto sources = std::make_shared<llvm::SourceMgr>();
-  sources->AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, fileName), SMLoc());
-  module = parseSourceFile<ModuleOp>(sources, &context);
-  return static_cast<bool>(module);
+  return parseText(text, fileName);
 }
 
 bool Compilation::runPasses(Level level) {
-  PassManager pm(&context, ModuleOp::getOperationName(), PassManager::Nesting::Implicit);
-  if (configure && !configure(pm))
-    return false;
-  buildTilePipeline(pm);
-  if (level >= Level::Sched && options.path == Path::Sched)
-    buildTileToSchedPipeline(pm, target.row, options.sched);
-  if (level >= Level::Loops) {
-    if (options.path == Path::Sched)
-      buildSchedToLoopsPipeline(pm, target);
-    else
-      buildTileToLoopsPipeline(pm);
-  }
-  if (level >= Level::LLVM)
-    buildLoopsToLLVMPipeline(pm);
-  size_t before = diagnostics.size();
-  if (succeeded(pm.run(*module)))
-    return true;
-  // A pass that fails without a word would leave the caller with none.
-  return diagnostics.size() > before ? false : fail("a pass failed without a message");
+  return run([&](OpPassManager &pm) {
+    buildTilePipeline(pm);
+    if (level >= Level::Sched && options.path == Path::Sched)
+      buildTileToSchedPipeline(pm, target.row, options.sched);
+    if (level >= Level::Loops) {
+      if (options.path == Path::Sched)
+        buildSchedToLoopsPipeline(pm, target);
+      else
+        buildTileToLoopsPipeline(pm);
+    }
+    if (level >= Level::LLVM)
+      buildLoopsToLLVMPipeline(pm);
+  });
 }
 
 /// LLVM's passes. The code is right by construction, so the list is short: it gives
@@ -247,7 +199,7 @@ static constexpr const char *llvmPasses =
 bool Compilation::translate() {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> made = createTargetMachine(target);
   if (!made)
-    return fail(llvm::toString(made.takeError()));
+    return fail(made.takeError());
   machine = std::move(*made);
   kernels = takeEntries(*module);
   programs = takePrograms(*module);
@@ -262,10 +214,8 @@ bool Compilation::translate() {
         static_cast<Compilation *>(self)->fail(text);
       },
       this);
-  size_t before = diagnostics.size();
-  llvmModule = translateModuleToLLVMIR(*module, llvmContext, "program");
-  if (!llvmModule)
-    return diagnostics.size() > before ? false : fail("cannot translate the program to LLVM IR");
+  if (!translateModule())
+    return false;
   llvmModule->setTargetTriple(machine->getTargetTriple());
   llvmModule->setDataLayout(machine->createDataLayout());
   for (llvm::Function &function : *llvmModule) {
@@ -289,7 +239,7 @@ bool Compilation::translate() {
   builder.crossRegisterProxies(loops, functions, graphs, modules);
   llvm::ModulePassManager passes;
   if (llvm::Error error = builder.parsePassPipeline(passes, llvmPasses))
-    return fail(llvm::toString(std::move(error)));
+    return fail(std::move(error));
   passes.run(*llvmModule, modules);
   expandNarrowMaskedStores(*llvmModule);
   return true;
@@ -309,7 +259,7 @@ bool Compilation::generate(llvm::CodeGenFileType type, llvm::SmallVectorImpl<cha
 bool Compilation::checkExternals(StringRef object) {
   auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "program"));
   if (!file)
-    return fail(llvm::toString(file.takeError()));
+    return fail(file.takeError());
   for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
     llvm::Expected<uint32_t> flags = symbol.getFlags();
     llvm::Expected<StringRef> name = symbol.getName();
@@ -323,20 +273,6 @@ bool Compilation::checkExternals(StringRef object) {
             .str());
   }
   return true;
-}
-
-std::string Compilation::print() {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module->print(stream);
-  return text;
-}
-
-std::string Compilation::printLLVM() {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  llvmModule->print(stream, nullptr);
-  return text;
 }
 
 //===----------------------------------------------------------------------===//

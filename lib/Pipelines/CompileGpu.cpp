@@ -8,21 +8,12 @@
 
 #include "CompileGpu.h"
 
-#include "Capture.h"
+#include "Session.h"
 
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Export.h"
-
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/Module.h"
-#include "llvm/Support/SourceMgr.h"
-#include "llvm/Target/TargetMachine.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -40,18 +31,14 @@ static llvm::ArrayRef<Level> getLevels(GpuBackend backend) {
 namespace {
 
 /// Takes text as far as a level. Each step fails with a message in `diagnostics`.
-class GpuCompilation {
+class GpuCompilation : public Session {
 public:
   GpuCompilation(const GpuInfo &gpu, const CompileOptions &options, Diagnostics &diagnostics,
                  ConfigurePassManager configure)
-      : gpu(gpu), options(options), diagnostics(diagnostics), configure(configure),
-        context(makeRegistry(), MLIRContext::Threading::DISABLED), capture(&context, diagnostics) {
-    if (!configure)
-      context.printOpOnDiagnostic(false);
-  }
+      : Session(options, diagnostics, configure), gpu(gpu) {}
 
   bool checkLevel(Level level);
-  bool parse(StringRef text, StringRef fileName);
+  bool parse(StringRef text, StringRef fileName) { return parseText(text, fileName); }
   bool runPasses(Level level);
   /// LLVM IR with LLVM's passes run: what the simulator executes.
   bool translate();
@@ -60,32 +47,12 @@ public:
   bool takeEntries(std::vector<KernelInfo> &kernels);
   std::string printStripped();
   std::vector<char> writeBitcode();
-  std::string print();
-  std::string printLLVM();
 
 private:
-  static const DialectRegistry &makeRegistry(DialectRegistry &&registry = DialectRegistry()) {
-    registerCompilerDialects(registry);
-    return registry;
-  }
-  bool fail(std::string message) {
-    diagnostics.push_back(makeError(std::move(message)));
-    return false;
-  }
-  bool fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
   bool checkLowered();
   std::optional<std::string> finish(llvm::Expected<GpuCode> code);
 
   const GpuInfo &gpu;
-  const CompileOptions &options;
-  Diagnostics &diagnostics;
-  ConfigurePassManager configure;
-  MLIRContext context;
-  DiagnosticCapture capture;
-  OwningOpRef<ModuleOp> module;
-  std::unique_ptr<llvm::TargetMachine> machine;
-  llvm::LLVMContext llvmContext;
-  std::unique_ptr<llvm::Module> llvmModule;
 };
 
 } // namespace
@@ -101,27 +68,16 @@ bool GpuCompilation::checkLevel(Level level) {
                   .str());
 }
 
-bool GpuCompilation::parse(StringRef text, StringRef fileName) {
-  auto sources = std::make_shared<llvm::SourceMgr>();
-  sources->AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(text, fileName), SMLoc());
-  module = parseSourceFile<ModuleOp>(sources, &context);
-  return static_cast<bool>(module);
-}
-
 bool GpuCompilation::runPasses(Level level) {
-  PassManager pm(&context, ModuleOp::getOperationName(), PassManager::Nesting::Implicit);
-  if (configure && !configure(pm))
-    return false;
-  buildTilePipeline(pm);
-  // A file may start at any level: what is scheduled or lowered already stays as it is.
-  if (level >= Level::Sched && !module->getOps<KernelOp>().empty())
-    buildTileToSchedPipeline(pm, gpu.getName(), options.sched);
-  if (level > Level::Sched)
-    buildSchedToGpuPipeline(pm, gpu);
-  size_t before = diagnostics.size();
-  if (failed(pm.run(*module)))
-    return diagnostics.size() > before ? false : fail("a pass failed without a message");
-  return level <= Level::Sched || checkLowered();
+  bool ran = run([&](OpPassManager &pm) {
+    buildTilePipeline(pm);
+    // A file may start at any level: what is scheduled or lowered already stays as it is.
+    if (level >= Level::Sched && !module->getOps<KernelOp>().empty())
+      buildTileToSchedPipeline(pm, gpu.getName(), options.sched);
+    if (level > Level::Sched)
+      buildSchedToGpuPipeline(pm, gpu);
+  });
+  return ran && (level <= Level::Sched || checkLowered());
 }
 
 /// Nothing but the LLVM dialect, the vendor's own and entries is left.
@@ -152,10 +108,8 @@ bool GpuCompilation::translate() {
   // Entries are for launchers, not for LLVM.
   for (DeviceEntryOp entry : llvm::make_early_inc_range(module->getOps<DeviceEntryOp>()))
     entry.erase();
-  size_t before = diagnostics.size();
-  llvmModule = translateModuleToLLVMIR(*module, llvmContext, "program");
-  if (!llvmModule)
-    return diagnostics.size() > before ? false : fail("cannot translate the program to LLVM IR");
+  if (!translateModule())
+    return false;
   if (llvm::Error error = prepareForGpu(*llvmModule, gpu, *machine))
     return fail(std::move(error));
   return true;
@@ -320,20 +274,6 @@ std::unique_ptr<Artifact> tegula::compileForSimulator(StringRef text, StringRef 
 //===----------------------------------------------------------------------===//
 // Entry points
 //===----------------------------------------------------------------------===//
-
-std::string GpuCompilation::print() {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module->print(stream);
-  return text;
-}
-
-std::string GpuCompilation::printLLVM() {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  llvmModule->print(stream, nullptr);
-  return text;
-}
 
 std::optional<std::string> tegula::emitForGpu(StringRef text, StringRef fileName, Level level,
                                               const GpuInfo &gpu, const CompileOptions &options,

@@ -8,6 +8,8 @@
 
 #include "RolePlanner.h"
 
+#include "tegula/Analysis/IndexFacts.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 
@@ -117,27 +119,7 @@ bool RolePlanner::hasAlignedRows(LoadOp load) {
       strides.back() != 1)
     return false;
   // Offsets along the last axis are whole pieces: steps of streams and grids are.
-  std::function<bool(Value)> isWhole = [&](Value value) -> bool {
-    IntegerAttr constant;
-    if (matchPattern(value, m_Constant(&constant)))
-      return constant.getInt() * bytes % pieceBytes == 0;
-    if (auto block = dyn_cast<BlockArgument>(value)) {
-      Operation *parent = block.getOwner()->getParentOp();
-      if (auto stream = dyn_cast<StreamOp>(parent))
-        return block == stream.getPosition() &&
-               static_cast<int64_t>(stream.getStep()) * bytes % pieceBytes == 0 &&
-               isWhole(stream.getLo());
-      if (auto grid = dyn_cast<GridOp>(parent))
-        return grid.getSteps()[block.getArgNumber()] * bytes % pieceBytes == 0;
-      return false;
-    }
-    Operation *def = value.getDefiningOp();
-    if (isa<arith::AddIOp, arith::SubIOp>(def))
-      return llvm::all_of(def->getOperands(), isWhole);
-    if (isa<arith::MulIOp>(def))
-      return llvm::any_of(def->getOperands(), isWhole);
-    return false;
-  };
+  auto isWhole = [&](Value value) { return getDivisor(value) * bytes % pieceBytes == 0; };
   if (!isWhole(load.getAt().back()))
     return false;
   for (Value view = load.getView(); auto narrowed = view.getDefiningOp<memref::SubViewOp>();

@@ -8,35 +8,14 @@
 
 #include "Bounds.h"
 
+#include "tegula/Analysis/IndexFacts.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace tegula;
-
-/// True if `value` can be seen to be at least 0: positions in grids and streams.
-static bool isNonNegative(Value value, int depth = 4) {
-  if (std::optional<int64_t> constant = getConstantIntValue(value))
-    return *constant >= 0;
-  if (auto argument = dyn_cast<BlockArgument>(value)) {
-    Operation *parent = argument.getOwner()->getParentOp();
-    if (auto loop = dyn_cast<scf::ForOp>(parent))
-      return value == loop.getInductionVar() && isNonNegative(loop.getLowerBound());
-    return isa<GridOp>(parent);
-  }
-  Operation *op = value.getDefiningOp();
-  if (isa<memref::DimOp>(op))
-    return true;
-  if (depth == 0)
-    return false;
-  auto operand = [&](int i) { return isNonNegative(op->getOperand(i), depth - 1); };
-  if (isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp>(op))
-    return operand(0) && operand(1);
-  if (isa<arith::MaxSIOp>(op))
-    return operand(0) || operand(1);
-  return false;
-}
 
 x86::Bounds::Bounds(Emitter &emit, Value view, ArrayRef<int64_t> axes, ValueRange at,
                     ValueRange upto, ArrayRef<int64_t> shape) {

@@ -8,6 +8,8 @@
 
 #include "Emitter.h"
 
+#include "tegula/Conversion/Combine.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -131,38 +133,11 @@ Value Emitter::constant(Type type, double value) {
 }
 
 Value Emitter::neutral(Combine kind, Type type) {
-  Type elem = getElementTypeOrSelf(type);
-  if (auto real = dyn_cast<FloatType>(elem)) {
-    if (kind == Combine::add)
-      return constant(type, 0.0);
-    auto bound = APFloat::getInf(real.getFloatSemantics(), /*Negative=*/kind == Combine::max);
-    return constantOf(*this, type, builder.getFloatAttr(elem, bound));
-  }
-  if (kind == Combine::add)
-    return constant(type, int64_t(0));
-  unsigned width = elem.getIntOrFloatBitWidth();
-  APInt bound =
-      kind == Combine::max ? APInt::getSignedMinValue(width) : APInt::getSignedMaxValue(width);
-  return constantOf(*this, type, builder.getIntegerAttr(elem, bound));
+  return constantOf(*this, type, getNeutral(kind, getElementTypeOrSelf(type)));
 }
 
 Value Emitter::combine(Combine kind, Value a, Value b) {
-  bool real = isa<FloatType>(getElementTypeOrSelf(a.getType()));
-  switch (kind) {
-  case Combine::add:
-    if (real)
-      return arith::AddFOp::create(builder, loc, a, b);
-    return arith::AddIOp::create(builder, loc, a, b);
-  case Combine::max:
-    if (real)
-      return arith::MaximumFOp::create(builder, loc, a, b);
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  case Combine::min:
-    if (real)
-      return arith::MinimumFOp::create(builder, loc, a, b);
-    return arith::MinSIOp::create(builder, loc, a, b);
-  }
-  llvm_unreachable("unknown combination");
+  return tegula::combine(builder, loc, kind, a, b);
 }
 
 Value Emitter::combineLanes(Combine kind, Value vector) {
