@@ -72,8 +72,10 @@ static std::vector<Lifetime> findLifetimes(const EventProgram &program) {
 MemoryPlan tegula::sched::proof::planMemory(const EventProgram &program) {
   MemoryPlan plan;
   std::vector<Lifetime> lifetimes = findLifetimes(program);
+  // Ops order their own accesses to scratch; those of one role come one after the other.
+  bool oneRole = program.roles.size() == 1;
   auto mayShare = [&](const Buffer &a, const Buffer &b) {
-    return a.space != b.space || (a.channel && b.channel && a.channel != b.channel &&
+    return a.space != b.space || (oneRole && a.scratch && b.scratch) || (a.channel && b.channel && a.channel != b.channel &&
                                   lifetimes[*a.channel].isApartFrom(lifetimes[*b.channel]));
   };
   for (auto [index, buffer] : enumerate(program.buffers)) {

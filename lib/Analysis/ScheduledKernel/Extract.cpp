@@ -143,7 +143,8 @@ void Extractor::addBuffer(AllocOp op) {
   buffer.name = getName(op.getBuffer());
   buffer.space = stringifySpace(type.getSpace());
   buffer.stages = type.getStages();
-  buffer.stageBytes = getTileBytes(type.getShape(), type.getElem());
+  // Stages begin where the widest accesses may.
+  buffer.stageBytes = llvm::alignTo(getTileBytes(type.getShape(), type.getElem()), 16);
   // Hardware that permutes the pieces of 8 rows of 128 bytes takes the pattern from the
   // address, so such a buffer begins at a multiple of the pattern.
   buffer.alignment = type.isSwizzled() ? 1024 : 128;

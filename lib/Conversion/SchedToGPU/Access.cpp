@@ -29,7 +29,7 @@ TileAccess::TileAccess(Emitter &e, Lowering &lowering, const View &view, ArrayRe
     }
     size_t number = next++;
     Value at = window.at.empty() ? e.i64(0) : e.toI64(lowering.scalar(window.at[number]));
-    int64_t divisor = window.at.empty() ? int64_t(1) << 20 : divisorOf(window.at[number]);
+    int64_t divisor = window.at.empty() ? int64_t(1) << 20 : getDivisor(window.at[number]);
     base = e.move(base, e.mul(e.mul(at, view.strides[axis]), bytes));
     bool isLast = axis == view.getRank() - 1;
     align = std::gcd(align, divisor * view.multiples[axis] * bytes);
@@ -51,7 +51,7 @@ TileAccess::TileAccess(Emitter &e, Lowering &lowering, const View &view, ArrayRe
 }
 
 SmallVector<Coordinate> TileAccess::split(Emitter &e, const Coordinate &row,
-                                      const Coordinate &col) const {
+                                          const Coordinate &col) const {
   size_t rank = shape.size();
   if (rank == 0)
     return {};
@@ -96,8 +96,7 @@ SmallVector<Coordinate> TileAccess::split(Emitter &e, const Coordinate &row,
 Value TileAccess::address(Emitter &e, ArrayRef<Coordinate> at) {
   int64_t bytes = bytesOf(view.elem);
   bool isStep = last.pointer && last.block == e.builder.getInsertionBlock() &&
-                last.at.size() == at.size() &&
-                llvm::all_of(llvm::zip(last.at, at), [](auto pair) {
+                last.at.size() == at.size() && llvm::all_of(llvm::zip(last.at, at), [](auto pair) {
                   return std::get<0>(pair).value == std::get<1>(pair).value;
                 });
   Value pointer = isStep ? last.pointer : base;
@@ -167,7 +166,7 @@ Value TileAccess::isAligned(Emitter &e, int64_t bytes) const {
     return {};
   Value bits = LLVM::PtrToIntOp::create(e.builder, e.loc, e.builder.getI64Type(), view.pointer);
   for (int64_t axis = 0; axis + 1 < view.getRank(); ++axis)
-    bits = arith::OrIOp::create(e.builder, e.loc, bits,
-                                e.mul(view.strides[axis], bytesOf(view.elem)));
+    bits =
+        arith::OrIOp::create(e.builder, e.loc, bits, e.mul(view.strides[axis], bytesOf(view.elem)));
   return e.equal(e.bitAnd(bits, bytes - 1), e.i64(0));
 }

@@ -70,9 +70,8 @@ LogicalResult Lowering::lower(Operation *op) {
       })
       .Case<sched::CopyOp, sched::LoadOp, sched::StoreOp, sched::SplatOp, sched::ScalarOp,
             sched::ConvertOp, sched::MapOp, sched::MmaOp, sched::ReshapeOp, sched::CutOp,
-            sched::ConcatOp, sched::ScanOp, sched::ArgMaxOp, sched::SegmentSumOp,
-            sched::ScatterOp, sched::ReduceStoreOp>(
-          [&](auto inner) { return gpu::lower(inner, *this); })
+            sched::ConcatOp, sched::ScanOp, sched::ArgMaxOp, sched::SegmentSumOp, sched::ScatterOp,
+            sched::ReduceStoreOp>([&](auto inner) { return gpu::lower(inner, *this); })
       .Default([&](Operation *other) -> LogicalResult {
         if (isa<sched::SchedDialect, TegulaDialect>(other->getDialect()) ||
             other->getNumRegions() != 0 ||
@@ -163,7 +162,7 @@ LogicalResult Lowering::lowerSubView(memref::SubViewOp op) {
   auto divisor = [&](OpFoldResult x) {
     if (std::optional<int64_t> known = getConstantIntValue(x))
       return *known == 0 ? int64_t(1) << 20 : std::gcd(*known, int64_t(1) << 20);
-    return divisorOf(cast<Value>(x));
+    return getDivisor(cast<Value>(x));
   };
   for (int64_t axis = 0; axis < source->getRank(); ++axis) {
     OpFoldResult offset = op.getMixedOffsets()[axis], size = op.getMixedSizes()[axis],
@@ -175,8 +174,7 @@ LogicalResult Lowering::lowerSubView(memref::SubViewOp op) {
       continue;
     result.sizes.push_back(number(size));
     result.strides.push_back(e.mul(source->strides[axis], number(stride)));
-    result.multiples.push_back(source->multiples[axis] *
-                               getConstantIntValue(stride).value_or(1));
+    result.multiples.push_back(source->multiples[axis] * getConstantIntValue(stride).value_or(1));
   }
   views.insert_or_assign(op.getResult(), std::move(result));
   return success();
@@ -275,7 +273,8 @@ Values Lowering::flattenAll(Emitter &e, ValueRange values) {
 LogicalResult Lowering::lowerFor(scf::ForOp op) {
   Emitter e = at(op.getLoc());
   if (std::optional<int64_t> trips = getUnrolledTrips(op)) {
-    int64_t lo = *getConstantIntValue(op.getLowerBound()), step = *getConstantIntValue(op.getStep());
+    int64_t lo = *getConstantIntValue(op.getLowerBound()),
+            step = *getConstantIntValue(op.getStep());
     Values flat = flattenAll(e, op.getInitArgs());
     for (int64_t i = 0; i < *trips; ++i) {
       scalars.map(op.getInductionVar(), e.index(lo + i * step));
@@ -329,8 +328,8 @@ LogicalResult Lowering::lowerIf(scf::IfOp op) {
   if (failed(branch(op.thenBlock(), choice.thenBlock(), then)) ||
       failed(branch(op.elseBlock(), choice.elseBlock(), other)))
     return failure();
-  auto typed = scf::IfOp::create(builder, op.getLoc(), ValueRange(then).getTypes(),
-                                 choice.getCondition());
+  auto typed =
+      scf::IfOp::create(builder, op.getLoc(), ValueRange(then).getTypes(), choice.getCondition());
   typed.getThenRegion().takeBody(choice.getThenRegion());
   typed.getElseRegion().takeBody(choice.getElseRegion());
   choice.erase();
@@ -378,7 +377,7 @@ void Lowering::lowerAcquire(sched::AcquireOp op) {
   Emitter e = at(op.getLoc());
   size_t number = ringOf.lookup(op.getChannel());
   Ring &ring = rings[number];
-  if (costly.contains(op)) {
+  if (facts.needsBarrier(op)) {
     op.emitRemark("acquire costs a barrier of its own");
     vendor.barrier(e);
   }

@@ -8,6 +8,8 @@
 
 #include "Emitter.h"
 
+#include "tegula/Conversion/Combine.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -121,35 +123,11 @@ Value Emitter::number(Type type, double value) {
 }
 
 Value Emitter::neutral(Combine kind, Type type) {
-  if (kind == Combine::add)
-    return number(type, 0);
-  bool isMax = kind == Combine::max;
-  if (auto real = dyn_cast<FloatType>(type)) {
-    auto bound = APFloat::getInf(real.getFloatSemantics(), /*Negative=*/isMax);
-    return arith::ConstantOp::create(builder, loc, builder.getFloatAttr(type, bound));
-  }
-  unsigned width = type.getIntOrFloatBitWidth();
-  APInt bound = isMax ? APInt::getSignedMinValue(width) : APInt::getSignedMaxValue(width);
-  return arith::ConstantOp::create(builder, loc, builder.getIntegerAttr(type, bound));
+  return arith::ConstantOp::create(builder, loc, getNeutral(kind, type));
 }
 
 Value Emitter::combine(Combine kind, Value a, Value b) {
-  bool real = isa<FloatType>(a.getType());
-  switch (kind) {
-  case Combine::add:
-    if (real)
-      return arith::AddFOp::create(builder, loc, a, b);
-    return arith::AddIOp::create(builder, loc, a, b);
-  case Combine::max:
-    if (real)
-      return arith::MaximumFOp::create(builder, loc, a, b);
-    return arith::MaxSIOp::create(builder, loc, a, b);
-  case Combine::min:
-    if (real)
-      return arith::MinimumFOp::create(builder, loc, a, b);
-    return arith::MinSIOp::create(builder, loc, a, b);
-  }
-  llvm_unreachable("unknown combination");
+  return tegula::combine(builder, loc, kind, a, b);
 }
 
 Value Emitter::convertFloat(Value value, Type type) {

@@ -35,13 +35,11 @@ LogicalResult Lowering::run() {
   createFunction();
   bindArguments();
   for (Operation &op : *kernel.getKernelBlock())
-    if (!isa<GridOp, RequireOp>(op) && !op.hasTrait<OpTrait::IsTerminator>() &&
-        failed(lower(&op)))
+    if (!isa<GridOp, RequireOp>(op) && !op.hasTrait<OpTrait::IsTerminator>() && failed(lower(&op)))
       return failure();
   bindPosition();
-  if (failed(placeBuffers()) || failed(lowerBlock(grid.getBody().front())))
+  if (failed(placeBuffers()) || failed(lowerBlock(grid.getBody().front())) || failed(finish()))
     return failure();
-  finish();
   return expandMath(function);
 }
 
@@ -65,7 +63,13 @@ LogicalResult Lowering::readRoles() {
   if (role.getMembers() != sched::Members::warps)
     return refuse(role, "acts in groups of warps");
   warps = role.getCount();
-  costly = findCostlyAcquires(role);
+  // A schedule that is not proved is not lowered. Too many registers are slow, not wrong.
+  sched::ProofOptions proof;
+  proof.checkRegisters = false;
+  FailureOr<sched::ScheduleFacts> proved = sched::proveKernel(kernel, proof);
+  if (failed(proved))
+    return failure();
+  facts = std::move(*proved);
   return success();
 }
 
@@ -76,13 +80,10 @@ LogicalResult Lowering::placeBuffers() {
     sched::BufType type = alloc.getBuffer().getType();
     if (type.getSpace() != sched::Space::shared)
       return refuse(alloc, "is in " + sched::stringifySpace(type.getSpace()) + " memory");
-    Storage storage(type);
-    int64_t align = storage.getAlign();
-    sharedAlign = std::max(sharedAlign, align);
-    sharedBytes = llvm::alignTo(sharedBytes, align);
-    places[alloc.getBuffer()] = sharedBytes;
-    sharedBytes += type.getStages() * storage.getBytes();
+    sharedAlign = std::max(sharedAlign, Storage(type).getAlign());
+    places[alloc.getBuffer()] = facts.bufferOffsets.lookup(alloc);
   }
+  sharedBytes = facts.sharedBytes;
   Emitter e = at(kernel.getLoc());
   for (auto channel : grid.getBody().getOps<sched::ChannelOp>()) {
     Ring ring;
@@ -199,8 +200,8 @@ void Lowering::bindArguments() {
   lane = e.rem(thread, lanes);
   warp = warps == 1 ? e.i32(0) : vendor.uniform(e, e.div(thread, lanes));
   auto space = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
-  shared = LLVM::AddressOfOp::create(builder, e.loc, space,
-                                     (kernel.getKernelName() + "_shared").str());
+  shared =
+      LLVM::AddressOfOp::create(builder, e.loc, space, (kernel.getKernelName() + "_shared").str());
 }
 
 /// The coordinates of the instance that this block is, in steps, from its number in the
@@ -256,12 +257,20 @@ void Lowering::bindPosition() {
     if (axis != 0)
       number = div(number, counts[axis]);
   }
-  for (auto [id, step, argument] :
-       llvm::zip(ids, grid.getSteps(), grid.getBody().getArguments()))
+  for (auto [id, step, argument] : llvm::zip(ids, grid.getSteps(), grid.getBody().getArguments()))
     scalars.map(argument, e.mul(e.toIndex(id), step));
 }
 
-void Lowering::finish() {
+/// Where what stands beside the function comes from. A chain of calls ends in a function,
+/// and upstream's pass of debug scopes takes it that each is inside one.
+Location Lowering::getModuleLoc() {
+  Location loc = kernel.getLoc();
+  while (auto call = dyn_cast<CallSiteLoc>(loc))
+    loc = call.getCallee();
+  return loc;
+}
+
+LogicalResult Lowering::finish() {
   Emitter e = at(kernel.getLoc());
   if (inOrder) { // the next instance sees what this one has stored
     vendor.barrier(e);
@@ -272,29 +281,34 @@ void Lowering::finish() {
 
   // The scratch lies behind the buffers.
   int64_t bytes = llvm::alignTo(sharedBytes, 16) + scratchBytes;
+  if (int64_t most = vendor.getInfo().getSharedPerBlock(); bytes > most)
+    return kernel.emitOpError() << "needs " << bytes << " bytes of shared memory, " << scratchBytes
+                                << " of them to exchange elements between threads; '"
+                                << vendor.getInfo().getName() << "' has " << most;
   builder.setInsertionPoint(function);
   bool dynamic = vendor.isSharedDynamic();
-  auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), dynamic ? 0 : std::max<int64_t>(bytes, 1));
-  auto global = LLVM::GlobalOp::create(
-      builder, e.loc, type, /*isConstant=*/false,
-      dynamic ? LLVM::Linkage::External : LLVM::Linkage::Internal,
-      (kernel.getKernelName() + "_shared").str(), Attribute(), sharedAlign, sharedSpace);
+  auto type =
+      LLVM::LLVMArrayType::get(builder.getI8Type(), dynamic ? 0 : std::max<int64_t>(bytes, 1));
+  auto global = LLVM::GlobalOp::create(builder, getModuleLoc(), type, /*isConstant=*/false,
+                                       dynamic ? LLVM::Linkage::External : LLVM::Linkage::Internal,
+                                       (kernel.getKernelName() + "_shared").str(), Attribute(),
+                                       sharedAlign, sharedSpace);
   if (!dynamic) {
     OpBuilder::InsertionGuard guard(builder);
     Block *block = builder.createBlock(&global.getInitializerRegion());
     builder.setInsertionPointToStart(block);
-    Value poison = LLVM::PoisonOp::create(builder, e.loc, type);
-    LLVM::ReturnOp::create(builder, e.loc, poison);
+    Value poison = LLVM::PoisonOp::create(builder, getModuleLoc(), type);
+    LLVM::ReturnOp::create(builder, getModuleLoc(), poison);
   }
   SmallVector<Attribute> types;
   for (Type argument : kernel.getKernelBlock()->getArgumentTypes())
     types.push_back(TypeAttr::get(argument));
-  DeviceEntryOp::create(builder, kernel.getLoc(),
-                        FlatSymbolRefAttr::get(builder.getContext(), kernel.getKernelName()),
-                        kernel.getArgs(), builder.getArrayAttr(types),
-                        builder.getI64IntegerAttr(threads()), builder.getI64IntegerAttr(bytes),
-                        builder.getArrayAttr(checks));
+  DeviceEntryOp::create(
+      builder, getModuleLoc(), FlatSymbolRefAttr::get(builder.getContext(), kernel.getKernelName()),
+      kernel.getArgs(), builder.getArrayAttr(types), builder.getI64IntegerAttr(threads()),
+      builder.getI64IntegerAttr(bytes), builder.getArrayAttr(checks));
   kernel.erase();
+  return success();
 }
 
 int64_t Lowering::threads() const { return warps * vendor.getInfo().getWarpSize(); }
@@ -460,33 +474,34 @@ Coordinate Lowering::colOf(Emitter &e, const Registers &regs) {
   return Coordinate::sum(e, addBits(e, lane, project(regs.laneBits, false)), warpColOf(e, regs));
 }
 
-Value Lowering::isFirstHolder(Emitter &e, const Registers &regs) {
+Value Lowering::isFirstLane(Emitter &e, const Registers &regs, bool rows, bool cols) {
   int64_t copies = 0;
   for (auto [bit, image] : llvm::enumerate(regs.laneBits))
-    if (image == Position())
+    if ((!rows || image.row == 0) && (!cols || image.col == 0))
       copies |= int64_t(1) << bit;
-  Value first;
-  if (copies)
-    first = e.equal(e.bitAnd(lane, copies), e.i32(0));
-  // Warps: those whose blocks repeat.
-  if (warps > 1) {
-    SmallVector<int64_t> firsts;
-    std::set<std::pair<int64_t, int64_t>> seen;
-    for (int64_t w = 0; w < warps; ++w) {
-      layout::Element origin = regs.layout.getWarpOrigin(w);
-      if (seen.insert({origin.row, origin.col}).second)
-        firsts.push_back(w);
-    }
-    if (static_cast<int64_t>(firsts.size()) < warps) {
-      Value any;
-      for (int64_t w : firsts) {
-        Value isIt = e.equal(warp, e.i32(w));
-        any = any ? arith::OrIOp::create(builder, e.loc, any, isIt).getResult() : isIt;
-      }
-      first = e.both(first, any);
-    }
+  return copies ? e.equal(e.bitAnd(lane, copies), e.i32(0)) : Value();
+}
+
+Value Lowering::isFirstWarp(Emitter &e, const Registers &regs) {
+  SmallVector<int64_t> firsts;
+  std::set<std::pair<int64_t, int64_t>> seen;
+  for (int64_t w = 0; w < warps; ++w) {
+    layout::Element origin = regs.layout.getWarpOrigin(w);
+    if (seen.insert({origin.row, origin.col}).second)
+      firsts.push_back(w);
   }
-  return first;
+  if (static_cast<int64_t>(firsts.size()) == warps)
+    return {};
+  Value any;
+  for (int64_t w : firsts) {
+    Value isIt = e.equal(warp, e.i32(w));
+    any = any ? arith::OrIOp::create(builder, e.loc, any, isIt).getResult() : isIt;
+  }
+  return any;
+}
+
+Value Lowering::isFirstHolder(Emitter &e, const Registers &regs) {
+  return e.both(isFirstLane(e, regs, /*rows=*/true, /*cols=*/true), isFirstWarp(e, regs));
 }
 
 Value Lowering::isInTile(Emitter &e, const Registers &regs, Position reg) {

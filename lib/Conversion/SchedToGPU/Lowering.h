@@ -21,6 +21,8 @@
 #define TEGULA_LIB_CONVERSION_SCHEDTOGPU_LOWERING_H
 
 #include "Vendor.h"
+#include "tegula/Analysis/IndexFacts.h"
+#include "tegula/Analysis/ScheduledKernel.h"
 #include "tegula/Support/Layout/Conversion.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -101,6 +103,11 @@ public:
   Coordinate colOf(Emitter &e, const Registers &regs);
   Coordinate warpRowOf(Emitter &e, const Registers &regs);
   Coordinate warpColOf(Emitter &e, const Registers &regs);
+  /// Whether this lane is the first of those that agree in rows, in columns, or in both;
+  /// null where each is.
+  mlir::Value isFirstLane(Emitter &e, const Registers &regs, bool rows, bool cols);
+  /// Whether this warp is the first of those that hold its block; null where each is.
+  mlir::Value isFirstWarp(Emitter &e, const Registers &regs);
   /// Whether this thread is the first of those that hold copies of its elements.
   mlir::Value isFirstHolder(Emitter &e, const Registers &regs);
   /// Whether a register's element is part of the tile; null where it always is.
@@ -120,6 +127,9 @@ public:
   /// The same values in another layout: registers renamed, or through scratch.
   Values convert(Emitter &e, const Registers &from, mlir::ValueRange elements,
                  const Registers &to, mlir::Type elem);
+  /// The same through memory: `tile` is between two barriers its own.
+  Values convertThrough(Emitter &e, const Registers &from, mlir::ValueRange elements,
+                        const Registers &to, const Buffer &tile);
   /// A float rounded once to a narrower type.
   mlir::Value truncate(Emitter &e, mlir::Value value, mlir::Type type);
   /// The elements of a compile-time tile in device memory, row-major.
@@ -139,9 +149,10 @@ private:
   llvm::LogicalResult readRoles();
   llvm::LogicalResult placeBuffers();
   void createFunction();
+  mlir::Location getModuleLoc();
   void bindArguments();
   void bindPosition();
-  void finish();
+  llvm::LogicalResult finish();
 
   // Ops.
   llvm::LogicalResult lowerBlock(mlir::Block &block);
@@ -179,7 +190,7 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> slots; ///< number of the stage
   llvm::DenseMap<mlir::Value, size_t> ringOf;
   llvm::SmallVector<Ring> rings;
-  llvm::DenseSet<mlir::Operation *> costly; ///< acquires that need a barrier
+  sched::ScheduleFacts facts; ///< what the proof of the schedule says
   mlir::LLVM::GlobalOp zeroGlobal;
   mlir::Value status; ///< where failed checks leave their numbers
   llvm::SmallVector<mlir::Attribute> checks;
@@ -192,16 +203,9 @@ private:
 // What is known of the kernel's text
 //===----------------------------------------------------------------------===//
 
-/// A number that divides the integer, at most 2^20.
-int64_t divisorOf(mlir::Value value);
-/// Whether the integer is certainly not negative.
-bool isNonNegative(mlir::Value value);
 /// Trips of a loop that is written out: prologues that fill a ring, so that their stages
 /// are constants, and single trips.
 std::optional<int64_t> getUnrolledTrips(mlir::scf::ForOp loop);
-/// Acquires of a role's own rings behind which no barrier gives the credit
-/// (SCHED.md, rule 6).
-llvm::DenseSet<mlir::Operation *> findCostlyAcquires(sched::RoleOp role);
 
 //===----------------------------------------------------------------------===//
 // Ops

@@ -66,8 +66,15 @@ std::optional<MapBody::Under> MapBody::layoutUnder(const AxisMap &map) const {
       wanted.push_back(axis);
   if (wanted == all)
     return Under{regs->layout, true, true};
-  if (wanted.empty() || domain.size() == 1)
+  if (domain.size() == 1)
     return std::nullopt;
+  // A single number lies where the axes that it keeps do.
+  if (wanted.empty()) {
+    if (map.empty() || llvm::is_contained(map, -1))
+      return std::nullopt;
+    return llvm::is_contained(map, last) ? Under{regs->layout.dropAxis(0), false, true}
+                                         : Under{regs->layout.dropAxis(1), true, false};
+  }
   if (wanted == rows)
     return Under{regs->layout.dropAxis(1), true, false};
   if (wanted == cols)
@@ -290,8 +297,8 @@ FailureOr<Value> MapBody::compute(Value tile, const AxisMap &map, int64_t reg) {
 }
 
 /// Row by[i] of a small tile in scratch.
-FailureOr<Value> MapBody::computeTake(sched::TakeOp take, const Buffer &from,
-                                      const AxisMap &map, int64_t reg) {
+FailureOr<Value> MapBody::computeTake(sched::TakeOp take, const Buffer &from, const AxisMap &map,
+                                      int64_t reg) {
   FailureOr<Value> index = evaluate(take.getBy(), {map.front()}, reg);
   if (failed(index))
     return failure();
@@ -524,7 +531,7 @@ LogicalResult MapBody::reduceInScratch(ReduceOp reduction) {
       return failure();
     elements.push_back(*value);
   }
-  layout::Extents left = getMatrix(reduction.getType().getShape(), /*isRow=*/false);
+  layout::Extents left = sched::getMatrix(reduction.getType().getShape(), /*layout=*/nullptr);
   Buffer whole = lowering.scratch(e, regs->rows, regs->cols, elem, scratchUsed);
   Buffer result = lowering.scratch(e, left[0], left[1], elem, scratchUsed);
   int64_t bytes = bytesOf(elem);
@@ -544,8 +551,8 @@ LogicalResult MapBody::reduceInScratch(ReduceOp reduction) {
                    element = e.convertFloat(element, wide);
                  return Values{e.combine(reduction.getKind(), carried.front(), element)};
                });
-           e.store(lowering.truncate(e, sum.front(), elem),
-                   e.move(result.base, e.mul(line, bytes)), bytes);
+           e.store(lowering.truncate(e, sum.front(), elem), e.move(result.base, e.mul(line, bytes)),
+                   bytes);
            return Values();
          });
   lowering.vendor.barrier(e);
@@ -555,8 +562,7 @@ LogicalResult MapBody::reduceInScratch(ReduceOp reduction) {
 
 /// Warps that hold different parts of the reduced axis leave theirs in scratch, a column
 /// for each; then everybody combines them in order.
-void MapBody::combineWarps(Combine kind, Type elem, bool cols,
-                           std::map<Position, Value> &partial) {
+void MapBody::combineWarps(Combine kind, Type elem, bool cols, std::map<Position, Value> &partial) {
   int64_t parts = regs->layout.getWarpCounts()[cols ? 1 : 0];
   for (Position bit : regs->warpBits)
     if ((cols ? bit.col : bit.row) != 0)
@@ -571,18 +577,14 @@ void MapBody::combineWarps(Combine kind, Type elem, bool cols,
   int64_t block = cols ? regs->block.col : regs->block.row;
   Value part = e.div(along.get(e), block);
   Coordinate across = cols ? lowering.rowOf(e, *regs) : lowering.colOf(e, *regs);
-  // Of the lanes that now agree, the first writes.
-  int64_t copies = 0;
-  for (auto [bit, image] : llvm::enumerate(regs->laneBits))
-    if ((cols ? image.row : image.col) == 0)
-      copies |= int64_t(1) << bit;
-  Value first = copies ? e.equal(e.bitAnd(lowering.lane, copies), e.i32(0)) : Value();
+  // Of the lanes and warps that now agree, the first writes.
+  Value first = e.both(lowering.isFirstLane(e, *regs, /*rows=*/cols, /*cols=*/!cols),
+                       lowering.isFirstWarp(e, *regs));
   lowering.vendor.barrier(e);
   e.when(first, [&] {
     for (auto &[left, sum] : partial) {
       Coordinate row = across.plus(cols ? left.row : left.col);
-      e.store(sum, tile.storage.address(e, tile.base, row, {part, ~uint64_t(0), 0}),
-              bytesOf(elem));
+      e.store(sum, tile.storage.address(e, tile.base, row, {part, ~uint64_t(0), 0}), bytesOf(elem));
     }
   });
   lowering.vendor.barrier(e);

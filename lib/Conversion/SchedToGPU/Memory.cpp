@@ -44,8 +44,8 @@ static Value padOf(Emitter &e, Lowering &lowering, Value pad, Type elem) {
 
 /// Elements outside are read from a constant that is 0: an address is chosen, and nothing
 /// branches.
-static Values loadMasked(Emitter &e, Lowering &lowering, const Registers &regs,
-                         TileAccess &access, Type elem, Value pad) {
+static Values loadMasked(Emitter &e, Lowering &lowering, const Registers &regs, TileAccess &access,
+                         Type elem, Value pad) {
   Values result(regs.size());
   bool padIsZero = !pad;
   Value zero = lowering.zeros(e);
@@ -66,8 +66,8 @@ static Values loadMasked(Emitter &e, Lowering &lowering, const Registers &regs,
   return result;
 }
 
-static Values loadWhole(Emitter &e, Lowering &lowering, const Registers &regs,
-                        TileAccess &access, Type elem, int64_t width) {
+static Values loadWhole(Emitter &e, Lowering &lowering, const Registers &regs, TileAccess &access,
+                        Type elem, int64_t width) {
   Values result;
   visit(e, lowering, regs, access, width, [&](int64_t, ArrayRef<Coordinate> at) {
     result.append(e.load(access.address(e, at), elem, width, width * bytesOf(elem)));
@@ -114,8 +114,7 @@ static LogicalResult loadFromView(sched::LoadOp op, Lowering &lowering) {
     int64_t width = access.getWidth(regs->vectorWidth(mostElements(elem)));
     Value whole = e.both(access.isWholeInside(e), access.isAligned(e, width * bytesOf(elem)));
     return choosePacked(
-        e, elem, whole, [&] { return loadWhole(e, lowering, *regs, access, elem, width); },
-        masked);
+        e, elem, whole, [&] { return loadWhole(e, lowering, *regs, access, elem, width); }, masked);
   };
   Value where = op.getWhere() ? lowering.scalar(op.getWhere()) : Value();
   Values elements = choosePacked(e, elem, where, load, [&] {
@@ -208,8 +207,7 @@ static Values loadRegisters(Emitter &e, Lowering &lowering, const Registers &reg
   return elements;
 }
 
-ArrayRef<Value> Lowering::elements(Emitter &e, Fragment &fragment, int64_t first,
-                                   int64_t count) {
+ArrayRef<Value> Lowering::elements(Emitter &e, Fragment &fragment, int64_t first, int64_t count) {
   Values &elements = fragment.elements;
   for (int64_t i = first; i < first + count; ++i) {
     if (elements[i])
@@ -295,7 +293,7 @@ FailureOr<Value> Lowering::constantTable(Emitter &e, ElementsAttr value) {
                                         ArrayRef<int8_t>(bytes));
     }
     global = LLVM::GlobalOp::create(
-        builder, e.loc, LLVM::LLVMArrayType::get(elem, shaped.getNumElements()),
+        builder, getModuleLoc(), LLVM::LLVMArrayType::get(elem, shaped.getNumElements()),
         /*isConstant=*/true, LLVM::Linkage::Internal,
         (kernel.getKernelName() + "_table" + Twine(tables.size())).str(), contents,
         /*alignment=*/16, globalSpace);
@@ -308,10 +306,10 @@ Value Lowering::zeros(Emitter &e) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
     auto type = VectorType::get({4}, builder.getI32Type());
-    zeroGlobal = LLVM::GlobalOp::create(
-        builder, e.loc, type, /*isConstant=*/true, LLVM::Linkage::Internal,
-        (kernel.getKernelName() + "_zeros").str(), builder.getZeroAttr(type), /*alignment=*/16,
-        globalSpace);
+    zeroGlobal =
+        LLVM::GlobalOp::create(builder, getModuleLoc(), type, /*isConstant=*/true,
+                               LLVM::Linkage::Internal, (kernel.getKernelName() + "_zeros").str(),
+                               builder.getZeroAttr(type), /*alignment=*/16, globalSpace);
   }
   return LLVM::AddressOfOp::create(builder, e.loc, zeroGlobal);
 }
@@ -331,7 +329,8 @@ static void deal(Emitter &e, Lowering &lowering, int64_t rows, int64_t cols, int
     uint64_t bits = llvm::NextPowerOf2(threads - 1) - 1;
     if (threads % perRow == 0 && llvm::isPowerOf2_64(perRow)) {
       row = {e.div(lowering.thread, perRow), bits / perRow, first / perRow};
-      col = {e.mul(e.rem(lowering.thread, perRow), width), static_cast<uint64_t>((perRow - 1) * width), 0};
+      col = {e.mul(e.rem(lowering.thread, perRow), width),
+             static_cast<uint64_t>((perRow - 1) * width), 0};
       if (perRow == 1)
         col = {};
     } else if (perRow % threads == 0 && llvm::isPowerOf2_64(threads)) {
@@ -376,7 +375,7 @@ LogicalResult gpu::lower(sched::CopyOp op, Lowering &lowering) {
     int64_t width = std::min(access.getWidth(16 / bytes), dest->storage.getUnit());
     while (width > 1 && !lowering.vendor.canCopyAsync(width * bytes))
       width /= 2;
-    layout::Extents tile = getMatrix(shape, /*isRow=*/true);
+    layout::Extents tile = sched::getMatrix(shape, /*layout=*/nullptr);
     auto target = [&](const Coordinate &row, const Coordinate &col) {
       return dest->storage.address(e, dest->base, Coordinate::sum(e, dest->row, row),
                                    Coordinate::sum(e, dest->col, col));
@@ -398,9 +397,7 @@ LogicalResult gpu::lower(sched::CopyOp op, Lowering &lowering) {
              if (inside)
                valid = e.select(inside, valid ? valid : e.i32(width * bytes), e.i32(0));
              Value from = access.address(e, at), to = target(row, col);
-             e.when(some, [&] {
-               lowering.vendor.copyAsync(e, to, from, width * bytes, valid);
-             });
+             e.when(some, [&] { lowering.vendor.copyAsync(e, to, from, width * bytes, valid); });
            });
       return {};
     };
@@ -510,8 +507,9 @@ LogicalResult gpu::lower(sched::ScalarOp op, Lowering &lowering) {
   Coordinate r{row, ~uint64_t(0), 0}, c{col, ~uint64_t(0), 0};
   Value address = source->storage.address(e, source->base, Coordinate::sum(e, source->row, r),
                                           Coordinate::sum(e, source->col, c));
-  lowering.setScalar(op.getValue(),
-                     e.load(address, source->storage.elem, 1, bytesOf(source->storage.elem)).front());
+  lowering.setScalar(
+      op.getValue(),
+      e.load(address, source->storage.elem, 1, bytesOf(source->storage.elem)).front());
   return success();
 }
 
@@ -522,8 +520,24 @@ LogicalResult gpu::lower(sched::ConvertOp op, Lowering &lowering) {
     return failure();
   Fragment &source = lowering.fragment(op.getSource());
   Values elements = lowering.elements(e, source);
+  if (!op.getScratch())
+    return lowering.define(op.getResult(),
+                           lowering.convert(e, source.regs, elements, *to, source.type.getElem()));
+  FailureOr<Buffer> tile = lowering.buffer(op.getScratch());
+  if (failed(tile))
+    return failure();
   return lowering.define(op.getResult(),
-                         lowering.convert(e, source.regs, elements, *to, source.type.getElem()));
+                         lowering.convertThrough(e, source.regs, elements, *to, *tile));
+}
+
+/// A line of elements lies in memory as a row, whichever way its fragments hold it.
+Values Lowering::convertThrough(Emitter &e, const Registers &from, ValueRange elements,
+                                const Registers &to, const Buffer &tile) {
+  layout::Extents lies = {tile.storage.rows, tile.storage.cols};
+  vendor.barrier(e);
+  spill(e, Registers(layout::orient(from.layout, lies)), elements, tile);
+  vendor.barrier(e);
+  return fill(e, Registers(layout::orient(to.layout, lies)), tile);
 }
 
 Values Lowering::convert(Emitter &e, const Registers &from, ValueRange elements,
@@ -540,9 +554,5 @@ Values Lowering::convert(Emitter &e, const Registers &from, ValueRange elements,
     }
   }
   int64_t used = 0;
-  Buffer tile = scratch(e, from.rows, from.cols, elem, used);
-  vendor.barrier(e);
-  spill(e, from, elements, tile);
-  vendor.barrier(e);
-  return fill(e, to, tile);
+  return convertThrough(e, from, elements, to, scratch(e, from.rows, from.cols, elem, used));
 }

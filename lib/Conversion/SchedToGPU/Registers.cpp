@@ -12,17 +12,6 @@ using namespace mlir;
 using namespace tegula;
 using namespace tegula::gpu;
 
-layout::Extents gpu::getMatrix(ArrayRef<int64_t> shape, bool isRow) {
-  if (shape.empty())
-    return {1, 1};
-  if (shape.size() == 1)
-    return isRow ? layout::Extents{1, shape[0]} : layout::Extents{shape[0], 1};
-  int64_t rows = 1;
-  for (int64_t extent : shape.drop_back())
-    rows *= extent;
-  return {rows, shape.back()};
-}
-
 Registers::Registers(layout::Layout given) : layout(std::move(given)) {
   auto [r, c] = layout.getTile();
   rows = r;

@@ -61,10 +61,6 @@ struct Registers {
   bool hasRemainder() const { return layout.isMasked(); }
 };
 
-/// The matrix that a tile is: leading axes are rows; a tile of rank 1 is what its layout
-/// makes of it, a column or a row.
-layout::Extents getMatrix(llvm::ArrayRef<int64_t> shape, bool isRow);
-
 } // namespace tegula::gpu
 
 #endif // TEGULA_LIB_CONVERSION_SCHEDTOGPU_REGISTERS_H

@@ -51,11 +51,12 @@ sched.kernel @product(in %A: !v align 16, in %B: !v align 16, out %C: !out align
     %y = sched.alloc : !b2
     %ch = sched.channel %x, %y kind fifo : !a2, !b2
     sched.role @all warps 1 {
+      %some = arith.cmpi slt, %c0, %n : index
       %w = sched.acquire %ch : !ch
       %w0 = sched.part %w[0] : !acquired
       %w1 = sched.part %w[1] : !acquired
-      sched.copy async %A[%m, %c0] to %w0 : !v, !ab
-      sched.copy async %B[%c0, %c0] to %w1 : !v, !ab
+      sched.copy async %A[%m, %c0] to %w0 where %some : !v, !ab
+      sched.copy async %B[%c0, %c0] to %w1 where %some : !v, !ab
       sched.commit %w : !acquired
       %z = sched.splat %zero : f32 -> !df
       %acc = scf.for %i = %c0 to %n step %c1 iter_args(%s = %z) -> (!df) {
