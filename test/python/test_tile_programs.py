@@ -14,11 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tegula as tg
 from tegula._compiler.backend import Module, Options, default_backend
 from tile_programs.draw import program
 from tile_programs.form import count, source
 from tile_programs.reduce import reduced, report
-from tile_programs.run import Target, arguments, difference, failure, outputs
+from tile_programs.run import TARGETS, Target, arguments, difference, failure, kernel_of, outputs
 
 PROGRAMS, BATCH = 1000, 20
 
@@ -30,6 +31,19 @@ def test_programs_agree(first: int) -> None:
         found = failure(drawn)
         if found is not None:
             pytest.fail(report(drawn, found), pytrace=False)
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t.refuses], ids=lambda t: t.name)
+def test_what_gpus_take(target: Target) -> None:
+    """Two thirds of the programs reach each GPU's code: a limit that refuses more is no agreement."""
+    taken, drawn = 0, [p for p in map(program, range(120)) if target.takes(p)]
+    for p in drawn:
+        try:
+            kernel_of(p).on(target.backend)(*arguments(p))
+            taken += 1
+        except tg.errors.CompileError as e:
+            assert target.is_refusal(e), e
+    assert 3 * taken >= 2 * len(drawn), f"{taken} of {len(drawn)}"
 
 
 # ---- the generator itself

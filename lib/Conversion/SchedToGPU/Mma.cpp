@@ -26,6 +26,7 @@ public:
 
 private:
   Fragment *operand(Value value, bool trans, std::optional<Fragment> &turned);
+  Values getAtom(Fragment &fragment, int64_t first, int64_t count, bool depthIsCols);
   LogicalResult byAtoms(const MatrixProduct &product);
   LogicalResult byMultiplyAdd();
 
@@ -86,6 +87,27 @@ LogicalResult Product::run() {
   return lowering.define(op.getResult(), sums);
 }
 
+/// Registers of an operand's atom, 0 beyond the depth of the tile: what lies there is
+/// whatever the operand was made with, and a product sums over it.
+Values Product::getAtom(Fragment &fragment, int64_t first, int64_t count, bool depthIsCols) {
+  Values elements(lowering.elements(e, fragment, first, count));
+  const Registers &regs = fragment.regs;
+  int64_t extent = depthIsCols ? regs.cols : regs.rows;
+  auto depthOf = [&](Position place) { return depthIsCols ? place.col : place.row; };
+  int64_t inLanes = 0;
+  for (Position bit : regs.laneBits)
+    inLanes += depthOf(bit);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t depth = depthOf(regs.regs[first + i]);
+    if (depth + inLanes < extent)
+      continue;
+    Coordinate place = depthIsCols ? lowering.colOf(e, regs) : lowering.rowOf(e, regs);
+    Value inside = e.less(place.plus(depth).get(e), e.i32(extent));
+    elements[i] = e.select(inside, elements[i], e.number(elements[i].getType(), 0));
+  }
+  return elements;
+}
+
 /// Depth outermost: an operand's atom is loaded once, just before its first use.
 LogicalResult Product::byAtoms(const MatrixProduct &product) {
   auto [rowAtoms, depth] = a->regs.layout.getRepetition();
@@ -95,13 +117,13 @@ LogicalResult Product::byAtoms(const MatrixProduct &product) {
           dRegs = d->layout.getAtom().getRegisters();
   for (int64_t k = 0; k < depth; ++k)
     for (int64_t n = 0; n < colAtoms; ++n) {
-      ArrayRef<Value> right =
-          lowering.elements(e, *b, b->regs.layout.getRegister(k, n, 0), bRegs);
-      Values rightCopy(right);
+      Values right =
+          getAtom(*b, b->regs.layout.getRegister(k, n, 0), bRegs, /*depthIsCols=*/false);
       for (int64_t m = 0; m < rowAtoms; ++m) {
-        Values left(lowering.elements(e, *a, a->regs.layout.getRegister(m, k, 0), aRegs));
+        Values left =
+            getAtom(*a, a->regs.layout.getRegister(m, k, 0), aRegs, /*depthIsCols=*/true);
         auto sum = MutableArrayRef(sums).slice(d->layout.getRegister(m, n, 0), dRegs);
-        llvm::copy(lowering.vendor.multiply(e, product, left, rightCopy, sum), sum.begin());
+        llvm::copy(lowering.vendor.multiply(e, product, left, right, sum), sum.begin());
       }
     }
   return success();

@@ -93,8 +93,13 @@ LogicalResult FragmentLayouts::collect(KernelOp kernel) {
     for (Value result : op->getResults()) {
       if (getTile(result) && getTile(result).getRank() == 0)
         return op->emitOpError("gives a tile of rank 0, which has no form on fragments yet");
-      if (getTile(result))
-        getClass(result);
+      if (!getTile(result))
+        continue;
+      if (getTile(result).getNumElements() > gpu.getRegistersPerCore())
+        return op->emitOpError() << "gives a tile of " << getTile(result).getNumElements()
+                                 << " elements; '" << gpu.getName() << "' has "
+                                 << gpu.getRegistersPerCore() << " registers for them";
+      getClass(result);
     }
     if (auto map = dyn_cast<sched::MapOp>(op))
       return WalkResult(collect(map));
@@ -129,44 +134,14 @@ LogicalResult FragmentLayouts::collect(KernelOp kernel) {
 // Layouts
 //===----------------------------------------------------------------------===//
 
-/// How `warps` members share `blocks` atoms: rows first, then columns; the rest
-/// replicates.
-static layout::Warps deal(int64_t warps, Extents blocks) {
-  auto part = [](int64_t members, int64_t blocks) {
-    while (members > 1 && members > blocks)
-      members /= 2;
-    return members;
-  };
-  int64_t rows = part(warps, blocks[0]);
-  int64_t cols = part(warps / rows, blocks[1]);
-  return {{rows, cols}};
-}
-
-static Extents countAtoms(const layout::Atom &atom, Extents tile) {
-  Extents shape = atom.getShape();
-  auto count = [&](unsigned axis) { return (tile[axis] + shape[axis] - 1) / shape[axis]; };
-  return {count(0), count(1)};
-}
-
 Layout FragmentLayouts::cover(const layout::Atom &atom, Extents tile,
                               std::optional<layout::Warps> dealt) const {
-  layout::Warps shared = dealt ? *dealt : deal(warps, countAtoms(atom, tile));
+  layout::Warps shared = dealt ? *dealt : layout::dealWarps(atom, tile, warps);
   return llvm::cantFail(Layout::cover(atom, tile, shared));
 }
 
 Layout FragmentLayouts::getPieces(ArrayRef<int64_t> shape, unsigned elementBytes) const {
-  Extents tile = getMatrixExtents(shape);
-  unsigned laneBits = llvm::Log2_32(gpu.getWarpSize());
-  unsigned vectorBits = llvm::Log2_32(std::max(1u, 16 / elementBytes));
-  vectorBits = std::min({vectorBits, 3u, llvm::Log2_64(tile[1])});
-  unsigned colBits =
-      std::clamp(llvm::Log2_64_Ceil(tile[1]), std::max(3u, vectorBits), vectorBits + laneBits);
-  std::string name =
-      ("v" + Twine(1 << vectorBits) + "c" + Twine(1 << colBits) + (laneBits == 5 ? "w32" : ""))
-          .str();
-  const layout::Atom *atom = layout::findAtom(name);
-  assert(atom && "the table has pieces of every size");
-  return cover(*atom, tile);
+  return layout::coverWithPieces(getMatrixExtents(shape), elementBytes, gpu.getWarpSize(), warps);
 }
 
 /// The unit of `element` for a result of so many rows: the fastest that gives each warp
@@ -214,7 +189,8 @@ FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
                                                   cover(turnedB, {32, 32}, layout::Warps{}), 1);
   }
   Extents tile = getMatrixExtents(d);
-  product.warps = deal(warps, countAtoms(product.transposed ? atom->getTransposed() : *atom, tile));
+  product.warps =
+      layout::dealWarps(product.transposed ? atom->getTransposed() : *atom, tile, warps);
   return product;
 }
 
@@ -249,6 +225,10 @@ Layout FragmentLayouts::getB(DotOp dot) const {
   return cover(products.find(dot)->second, 'B', getMatrixExtents(tile), dot.getTransB());
 }
 
+Layout FragmentLayouts::getD(DotOp dot) const {
+  return cover(products.find(dot)->second, 'D', getMatrixExtents(dot.getType()), /*turn=*/false);
+}
+
 const Layout &FragmentLayouts::get(Value tile) const {
   return *layouts[classes[numbers.lookup(tile)]];
 }
@@ -268,8 +248,7 @@ LogicalResult FragmentLayouts::assign(KernelOp kernel) {
   };
   // In the order of the text: results of products, then operands of products.
   kernel->walk([&](DotOp dot) {
-    settle(dot.getResult(),
-           cover(products.find(dot)->second, 'D', getMatrixExtents(dot.getType()), false));
+    settle(dot.getResult(), getD(dot));
   });
   kernel->walk([&](DotOp dot) {
     settle(dot.getA(), getA(dot));

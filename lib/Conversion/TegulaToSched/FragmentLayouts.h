@@ -47,6 +47,8 @@ public:
   /// What a product wants of its operands; of the tiles as the op names them.
   layout::Layout getA(DotOp dot) const;
   layout::Layout getB(DotOp dot) const;
+  /// What it gives. Its class may have that of another product, by another unit.
+  layout::Layout getD(DotOp dot) const;
   /// Pieces of 16 bytes of a tile of elements of so many bytes, as copies of rows move them.
   layout::Layout getPieces(llvm::ArrayRef<int64_t> shape, unsigned elementBytes = 4) const;
 

@@ -190,12 +190,13 @@ LogicalResult RoleMaterializer::convert(DotOp op) {
   OpBuilder builder(op);
   auto [a, transA] = getOperand(op, /*right=*/false);
   auto [b, transB] = getOperand(op, /*right=*/true);
-  Value acc = op.getAcc() ? getFragment(op.getAcc(), layouts.get(op.getResult())) : Value();
-  auto mma = sched::MmaOp::create(builder, op.getLoc(), getFragType(op.getResult()),
+  Layout result = layouts.getD(op);
+  Value acc = op.getAcc() ? getFragment(op.getAcc(), result) : Value();
+  auto mma = sched::MmaOp::create(builder, op.getLoc(), getFragType(op.getType(), result),
                                   /*is_async=*/false, a, b, /*c=*/Value(), /*scale=*/Value(), acc,
                                   transA, transB, /*accumulate=*/false, /*panel=*/IntegerAttr(),
                                   op.getLabelAttr(), /*ssa_name=*/StringAttr());
-  hold(op.getResult(), mma.getResult());
+  hold(op.getResult(), result, mma.getResult());
   return success();
 }
 
@@ -203,11 +204,17 @@ LogicalResult RoleMaterializer::convert(DotOp op) {
 // Indices
 //===----------------------------------------------------------------------===//
 
-/// An index tile where the rows that it names are.
+/// An index tile where the rows that it names are; as it is where rows are several axes.
 Value RoleMaterializer::getRowIndices(Value indices, Value tile) {
   const Layout &layout = layouts.get(tile);
-  bool isLine = cast<RankedTensorType>(tile.getType()).getRank() == 1;
-  return getFragment(indices, isLine ? layout : layout.dropAxis(1));
+  switch (cast<RankedTensorType>(tile.getType()).getRank()) {
+  case 1:
+    return getFragment(indices, layout);
+  case 2:
+    return getFragment(indices, layout.dropAxis(1));
+  default:
+    return getFragment(indices);
+  }
 }
 
 LogicalResult RoleMaterializer::convert(GatherOp op) {

@@ -95,6 +95,32 @@ static std::optional<IntegerForm> integerOp(Intrinsic::ID id) {
   }
 }
 
+/// The op of which a reduction of integers is a chain.
+static std::optional<Op> reductionOp(Intrinsic::ID id) {
+  switch (id) {
+  case Intrinsic::vector_reduce_add:
+    return Op::Add32;
+  case Intrinsic::vector_reduce_mul:
+    return Op::Mul32;
+  case Intrinsic::vector_reduce_and:
+    return Op::And32;
+  case Intrinsic::vector_reduce_or:
+    return Op::Or32;
+  case Intrinsic::vector_reduce_xor:
+    return Op::Xor32;
+  case Intrinsic::vector_reduce_smax:
+    return Op::SMax32;
+  case Intrinsic::vector_reduce_smin:
+    return Op::SMin32;
+  case Intrinsic::vector_reduce_umax:
+    return Op::UMax32;
+  case Intrinsic::vector_reduce_umin:
+    return Op::UMin32;
+  default:
+    return std::nullopt;
+  }
+}
+
 bool Decoder::decodeMemoryIntrinsic(const MemIntrinsic &call) {
   // Unrolled: what compilers leave of these in kernels is small.
   std::optional<int64_t> length = constantOf(call.getLength());
@@ -132,6 +158,18 @@ bool Decoder::decodeIntrinsic(const IntrinsicInst &call) {
   Type *type = call.getType()->getScalarType();
   if (std::optional<std::pair<Op, unsigned>> form = elementwiseOp(id)) {
     elementwise(call, form->first, form->second);
+    return true;
+  }
+  if (std::optional<Op> op = reductionOp(id)) {
+    unsigned bits = type->getIntegerBitWidth();
+    if (bits != 32 && bits != 64)
+      return unsupported(call);
+    Components a = get(call.getArgOperand(0)), d = define(call);
+    Reg total = a.front().reg;
+    for (const Component &next : ArrayRef(a).drop_front())
+      total = compute(next.kind, sized(*op, next.kind), total, next.reg);
+    d.front().reg = total;
+    values[&call] = d;
     return true;
   }
   if (std::optional<IntegerForm> form = integerOp(id)) {

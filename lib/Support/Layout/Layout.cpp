@@ -94,6 +94,32 @@ Expected<Layout> Layout::cover(const Atom &atom, Extents tile, Warps warps) {
   return get(atom, repetition, warps, tile);
 }
 
+Warps tegula::layout::dealWarps(const Atom &atom, Extents tile, int64_t warps) {
+  auto part = [](int64_t members, int64_t blocks) {
+    while (members > 1 && members > blocks)
+      members /= 2;
+    return members;
+  };
+  Extents shape = atom.getShape();
+  int64_t rows = part(warps, llvm::divideCeil(tile[0], shape[0]));
+  int64_t cols = part(warps / rows, llvm::divideCeil(tile[1], shape[1]));
+  return {{rows, cols}};
+}
+
+Layout tegula::layout::coverWithPieces(Extents tile, unsigned elementBytes, unsigned lanes,
+                                       int64_t warps) {
+  unsigned laneBits = llvm::Log2_32(lanes);
+  unsigned vectorBits = llvm::Log2_32(std::max(1u, 16 / elementBytes));
+  vectorBits = std::min({vectorBits, 3u, llvm::Log2_64(tile[1])});
+  unsigned colBits =
+      std::clamp(llvm::Log2_64_Ceil(tile[1]), std::max(3u, vectorBits), vectorBits + laneBits);
+  std::string name = llvm::formatv("v{0}c{1}{2}", 1 << vectorBits, 1 << colBits,
+                                   laneBits == 5 ? "w32" : "");
+  const Atom *atom = findAtom(name);
+  assert(atom && "the table has pieces of every size");
+  return llvm::cantFail(Layout::cover(*atom, tile, dealWarps(*atom, tile, warps)));
+}
+
 /// Takes `[a, b]` off the front.
 static bool consumeExtents(StringRef &text, Extents &extents) {
   text = text.ltrim();

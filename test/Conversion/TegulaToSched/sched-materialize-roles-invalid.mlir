@@ -326,3 +326,18 @@ tegula.kernel @reads(in %x: memref<f32>, out %y: memref<?xf32>) {
   }
   tegula.return
 }
+
+// -----
+
+// More elements than a core has registers
+tegula.kernel @large(in %x: memref<?xf32>, out %y: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %y, %c0 : memref<?xf32>
+  tegula.grid (%i) to (%n) step (131072) roles [<all warps 4>] {
+    // expected-error @+1 {{gives a tile of 131072 elements; 'sm_80' has 65536 registers for them}}
+    %t = tegula.load %x[%i] : memref<?xf32> -> tensor<131072xf32>
+    tegula.store %t, %y[%i] : tensor<131072xf32>, memref<?xf32>
+    tegula.yield
+  }
+  tegula.return
+}

@@ -182,6 +182,14 @@ private:
   Extents repetition, warpCounts, warpStrides, tile;
 };
 
+/// How `warps` members share a tile of whole atoms: rows first, then columns; what is left
+/// over replicates.
+Warps dealWarps(const Atom &atom, Extents tile, int64_t warps);
+
+/// Pieces of 16 bytes (less, where rows are shorter), as memory has them and as a copy of
+/// rows moves them, for warps of so many lanes. The tile is within the bounds of `get`.
+Layout coverWithPieces(Extents tile, unsigned elementBytes, unsigned lanes, int64_t warps);
+
 /// Why A and B in these layouts are no operands of a product with result D, or nothing:
 /// one product's atoms, rows of A and D and columns of B and D in the same registers of
 /// the same warps, contraction extents equal. A transposed result `X.D^T` is the product
