@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
@@ -123,3 +125,29 @@ def needed_libraries(binary: Path) -> set[str]:
     """The shared libraries that a binary names as needed, itself and through others."""
     found = re.findall(r"^\s*(\S+)(?: =>|\s+\(0x)", run("ldd", binary), re.MULTILINE)
     return {Path(name).name for name in found} - {"linux-vdso.so.1", "ld-linux-x86-64.so.2"}
+
+
+def benchmark(module: str, file: str, *arguments: str) -> list[dict[str, Any]]:
+    """The rows that a benchmark writes to `file`, also where some are below their floors."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            run(PYTHON, "-m", module, "--out", folder, *arguments, timeout=3600, cwd=ROOT)
+        except Failed:
+            if not (Path(folder) / file).exists():
+                raise
+        return json.loads((Path(folder) / file).read_text())["rows"]
+
+
+def speed(group: str, match: str = "") -> str:
+    """Cases of `benchmarks.cpu`, each held against its own floor."""
+    rows = benchmark("benchmarks.cpu", "cpu.json", "--only", group, *(["--match", match] if match else []))
+    wrong = [row for row in rows if row["error"]]
+    refused = [row for row in rows if row["ratio"] is None and not row["error"]]
+    measured = [row for row in rows if row["ratio"] is not None]
+    below = [row for row in measured if row["ratio"] < row["floor"]]
+    unreachable = [row for row in below if (row["needed"] or 0) > 1]
+    least = min(measured, key=lambda row: row["ratio"] / row["floor"], default=None)
+    figure = f"least {least['ratio']:.2f} ({least['name']}, floor {least['floor']:.2f})" if least else "no ratio"
+    figure += f"; {len(below)} below ({len(unreachable)} of them need more than the peak of this machine)"
+    figure += f", {len(refused)} refused, {len(wrong)} wrong, of {len(rows)}"
+    return need(measured and not (wrong or refused or below), figure)

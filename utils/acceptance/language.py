@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from acceptance import (
     DEV,
@@ -22,12 +21,14 @@ from acceptance import (
     TEGULAC,
     Failed,
     Points,
+    benchmark,
     lit,
     need,
     needed_libraries,
     pytest,
     python,
     run,
+    speed,
 )  # fmt: skip
 
 point = Points()
@@ -559,33 +560,6 @@ def _() -> str:
 # ---- Speed
 
 
-def benchmark(module: str, file: str, *arguments: str) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory() as folder:
-        command = (PYTHON, "-m", module, "--out", folder, *arguments)
-        try:
-            run(*command, timeout=3600)
-        except Failed:
-            if not (Path(folder) / file).exists():
-                raise
-        return json.loads((Path(folder) / file).read_text())["rows"]
-
-
-def speed(group: str, floor: float, match: str = "") -> Callable[[], str]:
-    def check() -> str:
-        rows = benchmark("benchmarks.cpu", "cpu.json", "--only", group, *(["--match", match] if match else []))
-        wrong = [r["name"] for r in rows if r["error"]]
-        refused = [r for r in rows if r["ratio"] is None]
-        ratios = sorted((r["ratio"], r["name"]) for r in rows if r["ratio"] is not None)
-        below = [name for ratio, name in ratios if ratio < floor]
-        least = f"least {ratios[0][0]:.2f} ({ratios[0][1]})" if ratios else "no ratio"
-        figure = (
-            f"{least}, floor {floor}; {len(below)} below, {len(refused)} refused, {len(wrong)} wrong, of {len(rows)}"
-        )
-        return need(ratios and not (wrong or refused or below), figure)
-
-    return check
-
-
 for name, group, floor, match in (
     ("speed.attention.f32", "attention", 1.8, "f32 "),
     ("speed.attention.bf16", "attention", 1.5, "bf16 "),
@@ -593,7 +567,7 @@ for name, group, floor, match in (
     ("speed.matmul", "matmul", 1.7, ""),
     ("speed.encoder", "encoder", 1.2, ""),
 ):
-    point.add(name, f"beside PyTorch, at least {floor} times", speed(group, floor, match), cheap=False)
+    point.add(name, f"beside PyTorch, at least {floor} times", partial(speed, group, match), cheap=False)
 
 
 @point("speed.compile", "cold compile of attention, call to first result, ≤ 0.6 s", cheap=False)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from acceptance import PYTHON, ROOT, Points, need, pytest, python, run
-from acceptance.language import benchmark
+from acceptance import PYTHON, ROOT, Points, need, pytest, python, run, speed
 
 point = Points()
 TESTS = "test/python/test_low_rank.py"
@@ -106,10 +106,9 @@ def _() -> str:
     return need(parts and max(parts) <= 30 and all(row["good"] for row in rows), f"at most {max(parts)} %")
 
 
-@point("low_rank.speed", "low_rank_ffn: at most 1.3 times its part of the dense work, at ranks d/8 to d/2", cheap=False)
-def _() -> str:
-    rows = benchmark("benchmarks.cpu", "cpu.json", "--only", "low_rank")
-    bad = [row["name"] for row in rows if row["error"] or row["ratio"] is None]
-    worst = min((row["ratio"] / row["floor"] for row in rows if row["ratio"] is not None), default=0.0)
-    figure = f"worst {1.3 / worst:.2f} times its part" if worst else "no figure"
-    return need(worst >= 1 and not bad, f"{figure}; {len(bad)} of {len(rows)} wrong or refused")
+point.add(
+    "low_rank.speed",
+    "low_rank_ffn: at most 1.3 times its part of the dense work, at ranks d/8 to d/2",
+    partial(speed, "low_rank"),
+    cheap=False,
+)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from acceptance import PYTHON, ROOT, Points, need, pytest, python, run
+from acceptance import PYTHON, Points, need, pytest, python, run, speed
 
 point = Points()
 TESTS = "test/python/test_schnet.py"
@@ -134,12 +135,9 @@ def _() -> str:
     return need(theirs >= 10 * ours, f"8 replicas of ubiquitin: {ours:.0f} MiB, PyTorch {theirs:.0f} MiB")
 
 
-@point(
+point.add(
     "schnet.speed",
     "energies and forces at least 2 (1 replica), 4 (8), 5 (tables) times as fast as PyTorch",
+    partial(speed, "schnet"),
     cheap=False,
 )
-def _() -> str:
-    table = run(PYTHON, "-m", "benchmarks.cpu", "--only", "schnet", timeout=900, cwd=ROOT)
-    lines = [line for line in table.splitlines() if line.startswith("schnet ")]
-    return need(len(lines) == 4, "; ".join(" ".join(line.split()) for line in lines))
