@@ -120,6 +120,10 @@ typedef struct tegula_options {
   /** Of NVIDIA targets: the assembler `ptxas`, or the folder that holds it; NULL: the
       search path. */
   const char *ptxas;
+  /** By how many powers of two the maximum of a softmax may lag before its accumulators
+      are rescaled; 0: not at all. Weights reach as much, so it is less than 16 for f16
+      values and less than 128 for others. */
+  double rescale_above;
 } tegula_options;
 
 /** Facts of a target, for whoever chooses block sizes; bytes are of one core. Set `size` to

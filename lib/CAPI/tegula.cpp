@@ -137,16 +137,11 @@ static bool readOptions(const tegula_options *given, CompileOptions &options,
     return false;
   }
   options.path = *path;
-  if (all.exp_policy) {
+  options.sched.rescaleAbove = all.rescale_above;
+  if (all.exp_policy)
     options.sched.expPolicy = all.exp_policy;
-    if (options.sched.expPolicy != "poly" && options.sched.expPolicy != "hw" &&
-        options.sched.expPolicy != "mix") {
-      message = std::string("unknown exp policy '") + all.exp_policy +
-                "': expected poly, hw or mix";
-      return false;
-    }
-  }
-  return true;
+  message = options.sched.findFault();
+  return message.empty();
 }
 
 tegula_diagnostics *tegula_target_describe(const char *target, tegula_target_facts *given,

@@ -61,6 +61,14 @@ void tegula::registerCompilerDialects(DialectRegistry &registry) {
   registerROCDLDialectTranslation(registry);
 }
 
+std::string SchedOptions::findFault() const {
+  if (!expPolicy.empty() && !symbolizeExpPolicy(expPolicy))
+    return "unknown exp policy '" + expPolicy + "': expected poly, hw or mix";
+  if (!(rescaleAbove >= 0))
+    return "the threshold of rescaling is negative: " + std::to_string(rescaleAbove);
+  return "";
+}
+
 void tegula::buildTilePipeline(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -94,6 +102,8 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
   exponentials.policy = symbolizeExpPolicy(options.expPolicy)
                             .value_or(hasWarps ? ExpPolicy::hw : ExpPolicy::poly);
   pm.addPass(createSetExpPolicyPass(exponentials));
+  if (options.rescaleAbove != 0)
+    pm.addPass(createSetRescalingPass({options.rescaleAbove}));
   pm.addPass(createSetAssociationPass());
   pm.addPass(createTegulaDecomposePass());
   if (hasWarps)

@@ -427,6 +427,14 @@ const MatrixUnit *GpuInfo::findMatrixUnit(Element element, bool async) const {
   return best;
 }
 
+int32_t GpuInfo::getPolynomialPeriod() const {
+  // A softmax has about 4 other ops an element for these units (scale, maximum, sum,
+  // rounding), and a polynomial of degree 3 takes about 8. A share x balances the two where
+  // (1 - x) / exp = (4 + 8 x) / fma.
+  int32_t fma = row.rates.packedFma, exp = row.rates.exp, spare = fma - 4 * exp;
+  return spare <= 0 ? 0 : (fma + 8 * exp + spare / 2) / spare;
+}
+
 bool GpuInfo::hasAsyncProducts() const {
   return llvm::any_of(row.matrixUnits, [](const MatrixUnit &unit) { return unit.async; });
 }

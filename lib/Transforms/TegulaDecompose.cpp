@@ -34,6 +34,16 @@ static SmallVector<Value> flatten(ArrayRef<ValueRange> lists) {
 /// The ops that take their softmax states apart.
 static LogicalResult verifyStates(Operation *root) {
   auto visit = [](Operation *op) -> WalkResult {
+    if (auto parts = dyn_cast<SoftmaxPartsOp>(op)) {
+      llvm::SetVector<Operation *> updates;
+      collectUpdates(parts.getState(), updates);
+      for (Operation *update : updates)
+        if (cast<SoftmaxUpdateOp>(update).getLag()) {
+          InFlightDiagnostic error = parts.emitOpError("gives the exact maximum; its state may lag");
+          error.attachNote(update->getLoc()) << "this update lets it";
+          return error;
+        }
+    }
     if (isa<DecomposableOpInterface, StreamOp, YieldOp, scf::IfOp, scf::ForOp, scf::WhileOp,
             scf::ConditionOp, scf::YieldOp>(op))
       return WalkResult::advance();

@@ -15,3 +15,13 @@ func.func @operand(%b: i1) {
   %r = arith.select %b, %s, %s : !tegula.softmax<4x2xf32>
   return
 }
+
+// -----
+
+func.func @exact(%s: !tegula.softmax<4x2xf32>, %x: tensor<4x8xf32>, %v: tensor<8x2xf32>) -> tensor<4xf32> {
+  // expected-note @+1 {{this update lets it}}
+  %0 = tegula.softmax_update %s, %x, %v lag 8.0 : !tegula.softmax<4x2xf32>, tensor<4x8xf32>, tensor<8x2xf32>
+  // expected-error @+1 {{gives the exact maximum; its state may lag}}
+  %m, %l, %acc = tegula.softmax_parts %0 : !tegula.softmax<4x2xf32>
+  return %m : tensor<4xf32>
+}

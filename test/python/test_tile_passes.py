@@ -186,10 +186,13 @@ def test_masked_streams(kernels: tuple[Loaded, Loaded], rows: int, keys: int) ->
             np.testing.assert_allclose(a, exact, rtol=1e-12, atol=1e-12, err_msg=f"{name} {left} {right}")
 
 
-def test_policy_and_decomposition() -> None:
+@pytest.mark.parametrize("rescaling", ["", "tegula-set-rescaling,", "tegula-set-rescaling{threshold=1},"])
+def test_policy_and_decomposition(rescaling: str) -> None:
     """In f32, with exponentials as powers of two and the state in parts, within rounding of the formula."""
     text = ATTEND.format(order="any", bounds="tight").replace("0xFFF0000000000000", "0xFF800000").replace("f64", "f32")
-    loaded = load(text, f"{TILE},tegula-set-exp-policy,tegula-decompose,canonicalize,cse,tegula-to-loops")
+    loaded = load(
+        text, f"{TILE},tegula-set-exp-policy,{rescaling}tegula-decompose,canonicalize,cse,tegula-to-loops"
+    )
     rng = np.random.default_rng(5)
     q, k, v = (rng.standard_normal((n, WIDTH)).astype(np.float32) for n in (21, 50, 50))
     for left, right in WINDOWS:

@@ -110,6 +110,13 @@ struct CommandLine {
                             cl::desc("sched (or x86): the fast path; loops: scalar loops")};
   cl::opt<bool> printSchedule{"print-schedule", cl::cat(category),
                               cl::desc("print the schedules of all streams as tables")};
+  cl::opt<std::string> expPolicy{
+      "exp-policy", cl::value_desc("unit"), cl::cat(category),
+      cl::desc("what computes exponentials where the program says nothing: poly, hw or mix")};
+  cl::opt<double> rescaleAbove{
+      "rescale-above", cl::init(0), cl::value_desc("log2"), cl::cat(category),
+      cl::desc("by how many powers of two the maximum of a softmax may lag before its "
+               "accumulators are rescaled")};
   cl::opt<std::string> level{
       "emit", cl::cat(category),
       cl::desc("tegula, sched, loops, llvm, asm, obj, shared or artifact, for GPUs also nvvm, "
@@ -379,6 +386,10 @@ int main(int argc, char **argv) {
     return fail("unknown --path '" + line.path + "': expected sched, x86 or loops");
   options.path = *path;
   options.sched.printSchedule = line.printSchedule;
+  options.sched.expPolicy = line.expPolicy;
+  options.sched.rescaleAbove = line.rescaleAbove;
+  if (std::string fault = options.sched.findFault(); !fault.empty())
+    return fail(fault);
   options.assembler = findAssembler(line, argv[0]);
   options.reportResources = line.resources;
 

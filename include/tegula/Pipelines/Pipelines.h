@@ -36,8 +36,14 @@ struct SchedOptions {
   /// The unit that computes exponentials where the author says nothing: "poly", "hw" or
   /// "mix"; empty for what suits the target. All mean the polynomial on a CPU.
   std::string expPolicy;
+  /// By how many powers of two the maximum of a softmax may lag before accumulators are
+  /// rescaled.
+  double rescaleAbove = 0;
   /// Writes the schedules to standard output, as tables.
   bool printSchedule = false;
+
+  /// What is wrong with them, or nothing.
+  std::string findFault() const;
 };
 
 /// The dialects that compiled programs pass through, and what translates them.

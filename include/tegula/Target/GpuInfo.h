@@ -265,6 +265,9 @@ public:
   bool doesKeepOrder() const { return row.keepsOrder; }
 
   const IssueRates &getRates() const { return row.rates; }
+  /// Of a mix of exponentials every how-many-th goes to the multiply-add units, so that
+  /// these and the exponential unit are busy alike in a softmax; 0: none does.
+  int32_t getPolynomialPeriod() const;
   const Latencies &getLatencies() const { return row.latencies; }
   const ReferencePart &getReferencePart() const { return row.part; }
 

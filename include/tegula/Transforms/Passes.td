@@ -209,6 +209,22 @@ def ComputeBeforeBroadcastPass : Pass<"tegula-compute-before-broadcast"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def SetRescalingPass : Pass<"tegula-set-rescaling"> {
+  let summary = "lets the maximum of a softmax lag, so that it is rescaled seldom";
+  let description = [{
+    Softmax updates without a `lag` get `threshold`: accumulators are rescaled only
+    where the maximum of a row grew by more than that many powers of two
+    (FlashAttention-4, arXiv 2603.05451, 3.1.4). An update from which a
+    `softmax_parts` may take the exact maximum, and one whose values are of a type
+    that cannot hold 2^threshold, stays as it is.
+
+    **Requires** softmax ops that are not yet decomposed. **Guarantees** results that
+    differ by the rounding of weights alone. **Fails when** the threshold is negative.
+  }];
+  let options = [Option<"threshold", "threshold", "double", /*default=*/"8",
+                        "by how many powers of two a maximum may lag">];
+}
+
 def SetExpPolicyPass : Pass<"tegula-set-exp-policy"> {
   let summary = "decides which unit computes exponentials";
   let description = [{

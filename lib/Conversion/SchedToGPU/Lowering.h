@@ -215,6 +215,7 @@ llvm::LogicalResult lower(sched::CopyOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::LoadOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::StoreOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::SplatOp op, Lowering &lowering);
+llvm::LogicalResult lower(sched::DiffersOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::ScalarOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::ConvertOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::MapOp op, Lowering &lowering);

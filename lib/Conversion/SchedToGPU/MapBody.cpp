@@ -442,9 +442,11 @@ FailureOr<Value> MapBody::computeElementwise(Operation *tileOp, const AxisMap &m
   return rounds ? lowering.truncate(e, result, elem) : result;
 }
 
-/// Of a mix, one in four goes to the multiply-add units.
 bool MapBody::isHardware(ExpPolicy policy, int64_t reg) const {
-  return policy == ExpPolicy::hw || (policy == ExpPolicy::mix && reg % 4 != 3);
+  if (policy != ExpPolicy::mix)
+    return policy == ExpPolicy::hw;
+  int32_t period = lowering.vendor.getInfo().getPolynomialPeriod();
+  return period == 0 || reg % period != period - 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -650,11 +652,56 @@ LogicalResult MapBody::defineResult(Value result, Value yielded) {
   return lowering.define(result, lowering.convert(e, from, elements, *to, type.getElem()));
 }
 
+/// Either all results are computed, or each is its operand.
+LogicalResult MapBody::defineResultsWhen(Value condition) {
+  AxisMap map = identity(domain.size());
+  for (Value yielded : op.getYield().getValues())
+    if (tileOf(yielded).getShape() != domain || yielded.getDefiningOp<ReduceOp>())
+      return lowering.refuse(op, "has a condition and gives less than its domain");
+  // What is loaded inside a branch would not be there behind it.
+  for (Value in : op.getIns())
+    if (isa<sched::FragType>(in.getType()))
+      lowering.elements(e, lowering.fragment(in));
+  LogicalResult good = success();
+  auto evaluateAll = [&](ValueRange values) {
+    Values elements;
+    for (Value value : values)
+      for (int64_t reg = 0; reg < regs->size(); ++reg) {
+        FailureOr<Value> element = evaluate(value, map, reg);
+        if (failed(element)) {
+          good = failure();
+          return elements;
+        }
+        elements.push_back(*element);
+      }
+    known.clear();
+    return elements;
+  };
+  ValueRange arguments = op.getBody().getArguments().take_front(op.getNumResults());
+  Values all = e.choose(
+      condition, [&] { return evaluateAll(op.getYield().getValues()); },
+      [&] { return evaluateAll(arguments); });
+  if (failed(good))
+    return failure();
+  for (auto [i, result] : llvm::enumerate(op.getResults())) {
+    Values elements(ValueRange(all).slice(i * regs->size(), regs->size()));
+    FailureOr<Registers> to = lowering.registersOf(result);
+    if (failed(to))
+      return failure();
+    Type elem = cast<sched::FragType>(result.getType()).getElem();
+    if (failed(lowering.define(result, lowering.convert(e, *regs, elements, *to, elem))))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult MapBody::run() {
-  if (!op.getOuts().empty() || op.getWhen())
-    return lowering.refuse(op, "writes a buffer or has a condition");
+  if (!op.getOuts().empty())
+    return lowering.refuse(op, "writes a buffer");
   if (failed(chooseLayout()) || failed(placeOperands()))
     return failure();
+  if (op.getWhen())
+    return defineResultsWhen(lowering.scalar(op.getWhen()));
   for (auto [result, yielded] : llvm::zip(op.getResults(), op.getYield().getValues()))
     if (failed(defineResult(result, yielded)))
       return failure();

@@ -46,6 +46,7 @@ private:
   llvm::LogicalResult chooseLayout();
   llvm::LogicalResult placeOperands();
   llvm::LogicalResult defineResult(mlir::Value result, mlir::Value yielded);
+  llvm::LogicalResult defineResultsWhen(mlir::Value condition);
 
   bool follows(const AxisMap &map, bool rows) const;
   Key keyOf(mlir::Value tile, const AxisMap &map, int64_t reg) const;

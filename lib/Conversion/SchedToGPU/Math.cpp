@@ -10,6 +10,8 @@
 
 #include "../VectorMath/Expansions.h"
 #include "Emitter.h"
+#include "Lowering.h"
+#include "Vendor.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -28,6 +30,20 @@ static int64_t degreeOf(Exp2Op op) {
     degree = std::max<int64_t>(degree, type.isBF16() ? 3 : type.isF16() ? 4 : 6);
   }
   return degree;
+}
+
+/// Each warp asks its own lanes. Elements beyond the tile may only make it a yes.
+LogicalResult gpu::lower(sched::DiffersOp op, Lowering &lowering) {
+  Emitter e = lowering.at(op.getLoc());
+  Value number = arith::ConstantOp::create(e.builder, e.loc, op.getValue()), some;
+  Values elements = lowering.elements(e, lowering.fragment(op.getX()));
+  for (Value element : elements) {
+    Value other =
+        arith::CmpFOp::create(e.builder, e.loc, arith::CmpFPredicate::UNE, element, number);
+    some = some ? arith::OrIOp::create(e.builder, e.loc, some, other) : other;
+  }
+  lowering.setScalar(op.getResult(), lowering.vendor.any(e, some));
+  return success();
 }
 
 LogicalResult gpu::expandMath(LLVM::LLVMFuncOp function) {

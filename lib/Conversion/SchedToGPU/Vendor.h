@@ -69,6 +69,8 @@ public:
   virtual llvm::StringRef getDeviceScope() const = 0;
   /// All threads of the block: what each has stored in shared memory is seen by all.
   virtual void barrier(Emitter &e) = 0;
+  /// Whether `bit` holds in some lane of the warp.
+  virtual mlir::Value any(Emitter &e, mlir::Value bit) = 0;
   /// The i32 `word` of the lane whose number differs by the bits of `mask`.
   virtual mlir::Value exchange(Emitter &e, mlir::Value word, int64_t mask) = 0;
 

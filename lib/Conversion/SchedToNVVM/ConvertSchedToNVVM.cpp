@@ -48,6 +48,10 @@ public:
 
   StringRef getDeviceScope() const override { return "device"; }
   void barrier(Emitter &e) override { NVVM::BarrierOp::create(e.builder, e.loc); }
+  Value any(Emitter &e, Value bit) override {
+    return NVVM::VoteSyncOp::create(e.builder, e.loc, e.builder.getI1Type(), e.i32(-1), bit,
+                                    NVVM::VoteSyncKind::any);
+  }
   Value exchange(Emitter &e, Value word, int64_t mask) override {
     return NVVM::ShflOp::create(e.builder, e.loc, word.getType(), e.i32(-1), word, e.i32(mask),
                                 e.i32(31), NVVM::ShflKind::bfly, UnitAttr());

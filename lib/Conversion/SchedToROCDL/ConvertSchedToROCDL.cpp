@@ -45,6 +45,10 @@ public:
 
   StringRef getDeviceScope() const override { return "agent"; }
   void barrier(Emitter &e) override;
+  Value any(Emitter &e, Value bit) override {
+    Value lanes = call(e, "llvm.amdgcn.ballot.i64", e.builder.getI64Type(), bit);
+    return arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::ne, lanes, e.i64(0));
+  }
   Value exchange(Emitter &e, Value word, int64_t mask) override;
 
   // Copies go through registers.

@@ -255,6 +255,7 @@ LogicalResult lower(sched::ReshapeOp op, Lowering &lowering);
 LogicalResult lower(sched::ScanOp op, Lowering &lowering);
 LogicalResult lower(sched::ArgMaxOp op, Lowering &lowering);
 LogicalResult lower(sched::ScalarOp op, Lowering &lowering);
+LogicalResult lower(sched::DiffersOp op, Lowering &lowering);
 LogicalResult lower(sched::TripsOp op, Lowering &lowering);
 LogicalResult lower(sched::ChannelOp op, Lowering &lowering);
 LogicalResult lower(sched::AcquireOp op, Lowering &lowering);

@@ -237,6 +237,30 @@ LogicalResult loops::lower(sched::SplatOp op, Lowering &lowering) {
   return success();
 }
 
+/// Whether some element of `buffer` below `at` is not `value`.
+static Value differs(LoopBuilder &b, Value buffer, Value value, ValueRange at, Value start) {
+  ArrayRef<int64_t> shape = cast<MemRefType>(buffer.getType()).getShape();
+  if (at.size() == shape.size()) {
+    Value other =
+        arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, b.load(buffer, at), value);
+    return arith::OrIOp::create(b, start, other);
+  }
+  return b.fold(shape[at.size()], start,
+                [&](Value i, ValueRange carried) -> SmallVector<Value> {
+                  SmallVector<Value> inner(at);
+                  inner.push_back(i);
+                  return {differs(b, buffer, value, inner, carried.front())};
+                })
+      .front();
+}
+
+LogicalResult loops::lower(sched::DiffersOp op, Lowering &lowering) {
+  LoopBuilder &b = lowering.builder();
+  Value value = b.constant(op.getValue()), none = b.constant(b.getBoolAttr(false));
+  op.getResult().replaceAllUsesWith(differs(b, lowering.buffer(op.getX()), value, {}, none));
+  return success();
+}
+
 LogicalResult loops::lower(sched::ConvertOp op, Lowering &lowering) {
   lowering.alias(op.getResult(), SmallVector<Value>(lowering.buffers(op.getSource())));
   return success();

@@ -200,7 +200,7 @@ LogicalResult Lowering::lowerOp(Operation *op) {
             sched::ConstantOp, sched::SliceOp, sched::ViewOp, sched::CopyOp, sched::StoreOp,
             sched::GatherOp, sched::ScatterOp, sched::ReduceStoreOp, sched::SegmentSumOp,
             sched::MmaOp, sched::MoveOp, sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp,
-            sched::ScalarOp, sched::TripsOp, sched::ChannelOp, sched::AcquireOp, sched::WaitOp,
+            sched::ScalarOp, sched::DiffersOp, sched::TripsOp, sched::ChannelOp, sched::AcquireOp, sched::WaitOp,
             sched::DrainOp, sched::PartOp, sched::LoadOp, sched::FillOp, sched::SplatOp,
             sched::ConvertOp, sched::MmaWaitOp, sched::CutOp, sched::ConcatOp, sched::TakeOp>(
           [&](auto known) { return lower(known, *this); })

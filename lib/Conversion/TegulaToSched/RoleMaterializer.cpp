@@ -402,8 +402,18 @@ LogicalResult RoleMaterializer::convert(sched::MapOp op) {
   auto map = sched::MapOp::create(builder, loc, types, op.getDomain(), ins, ValueRange(),
                                   op.getLabelAttr());
   map.getBody().takeBody(op.getBody());
+  if (op.getWhen())
+    map.getWhenMutable().assign(op.getWhen());
   for (auto [result, fragment, layout] : llvm::zip(op.getResults(), map.getResults(), given))
     hold(result, layout, fragment);
+  return success();
+}
+
+LogicalResult RoleMaterializer::convert(sched::DiffersOp op) {
+  OpBuilder builder(op);
+  auto differs = sched::DiffersOp::create(builder, op.getLoc(), getFragment(op.getX()),
+                                          op.getValueAttr());
+  op.getResult().replaceAllUsesWith(differs.getResult());
   return success();
 }
 
@@ -457,7 +467,7 @@ LogicalResult RoleMaterializer::convert(Operation *op) {
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
           .Case<LoadOp, StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp, DotOp,
                 sched::MapOp, TransposeOp, tensor::ExtractSliceOp, ConcatOp, ReshapeOp, ScanOp,
-                ArgMaxOp, arith::ConstantOp, StreamOp, scf::IfOp>(
+                ArgMaxOp, sched::DiffersOp, arith::ConstantOp, StreamOp, scf::IfOp>(
               [&](auto op) { return convert(op); })
           .Default([](Operation *op) { return op->emitOpError("has no form on fragments yet"); });
   done.push_back(op);

@@ -89,6 +89,7 @@ private:
   mlir::LogicalResult convert(ArgMaxOp op);
   mlir::LogicalResult convert(mlir::arith::ConstantOp op);
   mlir::LogicalResult convert(sched::MapOp op);
+  mlir::LogicalResult convert(sched::DiffersOp op);
   mlir::LogicalResult convert(StreamOp op);
   mlir::LogicalResult convert(mlir::scf::IfOp op);
 

@@ -82,6 +82,16 @@ static bool isRescale(Operation *op) {
          rows.getX().getType().getShape() == dot.getType().getShape().drop_back();
 }
 
+/// The factors of a rescaled accumulator, one a row, where most are known to be exactly
+/// 1: then a product of them all is seldom more than a copy. Null elsewhere.
+static Value getRareFactors(Operation *op) {
+  if (!isRescale(op))
+    return nullptr;
+  Value factors = op->getOperand(1).getDefiningOp<BroadcastOp>().getX();
+  auto choice = factors.getDefiningOp<arith::SelectOp>();
+  return choice && matchPattern(choice.getTrueValue(), m_OneFloat()) ? factors : nullptr;
+}
+
 namespace {
 
 /// Remembers which ops are virtual.
@@ -191,6 +201,8 @@ struct Node {
   bool isMap = false;
   SmallVector<int64_t> domain;
   std::optional<int64_t> reducedAxis;
+  /// Where these are 1 the map gives its first operand.
+  Value rareFactors;
   /// The last op before this one whose effects must not be reordered with it.
   Node *previousEffect = nullptr;
   bool emitted = false;
@@ -293,7 +305,7 @@ bool BlockMapper::reaches(Node *from, Node *to) {
 }
 
 bool BlockMapper::canJoin(Operation *op, Node *node) {
-  if (!node->isMap || ArrayRef<int64_t>(node->domain) != getDomain(op))
+  if (!node->isMap || node->rareFactors || ArrayRef<int64_t>(node->domain) != getDomain(op))
     return false;
   if (auto reduce = dyn_cast<ReduceOp>(op))
     if (node->reducedAxis && *node->reducedAxis != static_cast<int64_t>(reduce.getAxis()))
@@ -346,7 +358,8 @@ Node *BlockMapper::findSibling(Operation *op) {
 void BlockMapper::assign(Operation *op) {
   bool member = virtualOps.isMember(op);
   Node *home = nullptr;
-  if (member) {
+  Value rareFactors = member ? getRareFactors(op) : Value();
+  if (member && !rareFactors) {
     llvm::SetVector<Node *> deps;
     for (Value operand : op->getOperands())
       collectDeps(operand, deps, false, nullptr);
@@ -362,6 +375,7 @@ void BlockMapper::assign(Operation *op) {
     nodes.push_back(std::make_unique<Node>());
     home = nodes.back().get();
     home->isMap = member;
+    home->rareFactors = rareFactors;
     if (member)
       home->domain.assign(getDomain(op).begin(), getDomain(op).end());
   }
@@ -446,6 +460,13 @@ void BlockMapper::emitMap(Node *node) {
                                   ValueRange(yielded).getTypes(), node->domain,
                                   ins.getArrayRef(), ValueRange(), joinLabels(node->ops));
   map.getBody().takeBody(*body);
+  if (node->rareFactors && ins.front() == node->ops.front()->getOperand(0)) {
+    // The ops of a map are all known by now, and the factors are what one of them gives.
+    Value factors = node->ops.front()->getOperand(1).getDefiningOp<BroadcastOp>().getX();
+    builder.setInsertionPoint(map);
+    FloatAttr one = builder.getFloatAttr(getElementTypeOrSelf(factors.getType()), 1);
+    map.getWhenMutable().assign(sched::DiffersOp::create(builder, map.getLoc(), factors, one));
+  }
   for (auto [from, to] : llvm::zip(outer, map.getResults()))
     from.replaceAllUsesWith(to);
 }

@@ -1,4 +1,5 @@
 // RUN: tegula-opt %s --sched-form-maps | FileCheck %s
+// RUN: tegula-opt %s --sched-form-maps=rescale=false | FileCheck %s --check-prefix=WARPS
 
 !v = memref<?x?xf32, strided<[?, 1], offset: ?>>
 !r = memref<?xf32, strided<[1], offset: ?>>
@@ -151,6 +152,38 @@ tegula.kernel @recomputed(in %x: !v, out %y: !v) {
     %qb = tegula.broadcast %q dims [0] : tensor<8xf32> -> tensor<8x16xf32>
     %z = arith.mulf %d, %qb : tensor<8x16xf32>
     tegula.store %z, %y[%i, %c0] : tensor<8x16xf32>, !v
+    tegula.yield
+  }
+  tegula.return
+}
+
+// Factors that are mostly 1 are asked first.
+// CHECK-LABEL: tegula.kernel @rarely
+// WARPS-LABEL: tegula.kernel @rarely
+// WARPS:         %[[ACC:.*]] = tegula.load {{.*}} -> tensor<8x16xf32>
+// WARPS:         %[[F:.*]] = sched.map domain [8]
+// WARPS:           arith.select
+// WARPS:         %[[SOME:.*]] = sched.differs %[[F]] from 1.000000e+00 : f32 : tensor<8xf32>
+// WARPS:         %[[R:.*]] = sched.map domain [8, 16] ins(%{{.*}} = %[[ACC]], %{{.*}} = %[[F]] : {{.*}}) when %[[SOME]] -> tensor<8x16xf32>
+// WARPS:           arith.mulf
+// WARPS:         tegula.dot %{{.*}}, %{{.*}} acc %[[R]]
+tegula.kernel @rarely(in %x: !v, in %f: !r, out %y: !v) {
+  %c0 = arith.constant 0 : index
+  %rows = memref.dim %x, %c0 : !v
+  tegula.grid (%i) to (%rows) step (8) {
+    %g = tegula.load %f[%i] : !r -> tensor<8xf32>
+    %half = arith.constant dense<0.5> : tensor<8xf32>
+    %one = arith.constant dense<1.0> : tensor<8xf32>
+    %near = arith.cmpf ole, %g, %half : tensor<8xf32>
+    %e = math.exp %g : tensor<8xf32>
+    %a = arith.select %near, %one, %e : tensor<8xi1>, tensor<8xf32>
+    %acc = tegula.load %x[%i, %c0] : !v -> tensor<8x16xf32>
+    %ab = tegula.broadcast %a dims [0] : tensor<8xf32> -> tensor<8x16xf32>
+    %scaled = arith.mulf %acc, %ab : tensor<8x16xf32>
+    %p = tegula.load %x[%i, %c0] : !v -> tensor<8x16xf32>
+    %q = tegula.load %x[%c0, %c0] : !v -> tensor<16x16xf32>
+    %r = tegula.dot %p, %q acc %scaled : tensor<8x16xf32>, tensor<16x16xf32> -> tensor<8x16xf32>
+    tegula.store %r, %y[%i, %c0] : tensor<8x16xf32>, !v
     tegula.yield
   }
   tegula.return

@@ -78,3 +78,20 @@ func.func @result(%s: !tegula.softmax<4x8xf32>, %x: tensor<4x2xf32>, %v: tensor<
   %0 = "tegula.softmax_update"(%s, %x, %v) <{operandSegmentSizes = array<i32: 1, 1, 1, 0, 0>}> : (!tegula.softmax<4x8xf32>, tensor<4x2xf32>, tensor<2x8xf32>) -> !tegula.softmax<4x4xf32>
   return
 }
+
+// -----
+
+// C5: weights are numbers of the values' type
+func.func @c5(%s: !tegula.softmax<4x8xf32>, %x: tensor<4x2xf32>, %v: tensor<2x8xf16>) {
+  // expected-error @+1 {{lets weights reach 2 to the power of its lag, and 'f16' ends before 2 to the 16}}
+  %0 = tegula.softmax_update %s, %x, %v lag 16.0 : !tegula.softmax<4x8xf32>, tensor<4x2xf32>, tensor<2x8xf16>
+  return
+}
+
+// -----
+
+func.func @c5_negative(%s: !tegula.softmax<4x8xf32>, %x: tensor<4x2xf32>, %v: tensor<2x8xf16>) {
+  // expected-error @+1 {{has a negative lag}}
+  %0 = tegula.softmax_update %s, %x, %v lag -1.0 : !tegula.softmax<4x8xf32>, tensor<4x2xf32>, tensor<2x8xf16>
+  return
+}

@@ -12,8 +12,8 @@ func.func @softmax(%x: tensor<128x32xf32>, %v: tensor<32x64xbf16>, %c: f32) {
   %s0 = tegula.softmax_init : !st
   // CHECK: %[[S1:.*]] = tegula.softmax_update %[[S0]], %{{.*}}, %{{.*}} : !tegula.softmax<128x64xf32>, tensor<128x32xf32>, tensor<32x64xbf16>
   %s1 = tegula.softmax_update %s0, %x, %v : !st, tensor<128x32xf32>, tensor<32x64xbf16>
-  // CHECK: %[[S2:.*]] = tegula.softmax_update %[[S1]], %{{.*}}, %{{.*}} scale %{{.*}} : f32 mult %{{.*}} : tensor<128x32xf32> policy <mix> label "st" : !tegula.softmax<128x64xf32>
-  %s2 = tegula.softmax_update %s1, %x, %v scale %c : f32 mult %x : tensor<128x32xf32> policy <mix> label "st" : !st, tensor<128x32xf32>, tensor<32x64xbf16>
+  // CHECK: %[[S2:.*]] = tegula.softmax_update %[[S1]], %{{.*}}, %{{.*}} scale %{{.*}} : f32 mult %{{.*}} : tensor<128x32xf32> policy <mix> lag 8.000000e+00 label "st" : !tegula.softmax<128x64xf32>
+  %s2 = tegula.softmax_update %s1, %x, %v scale %c : f32 mult %x : tensor<128x32xf32> policy <mix> lag 8.0 label "st" : !st, tensor<128x32xf32>, tensor<32x64xbf16>
   // CHECK: %[[S3:.*]] = tegula.softmax_merge %[[S1]], %[[S2]] : !tegula.softmax<128x64xf32>
   %s3 = tegula.softmax_merge %s1, %s2 : !st
   // CHECK: tegula.softmax_merge %{{.*}}, %{{.*}} policy <hw> : !tegula.softmax<128x64xf32>

@@ -110,6 +110,14 @@ TEST(GpuInfo, CopiesAndCompletions) {
   EXPECT_EQ(stringify(Completion::Sync), "sync");
 }
 
+// A quarter where multiply-adds start 8 times as fast as exponentials (FlashAttention-4's
+// share), none where they start 4 times as fast.
+TEST(GpuInfo, SharesOfAMix) {
+  EXPECT_EQ(gpu("sm_80").getPolynomialPeriod(), 0);
+  EXPECT_EQ(gpu("sm_90a").getPolynomialPeriod(), 4);
+  EXPECT_EQ(gpu("gfx942").getPolynomialPeriod(), 4);
+}
+
 // Every phase moves at most what the banks can give in a cycle.
 TEST(GpuInfo, PhasesFillTheBanks) {
   for (const GpuInfo &info : GpuInfo::getAll())

@@ -280,6 +280,25 @@ LogicalResult MmaWaitOp::verify() {
 }
 
 //===----------------------------------------------------------------------===//
+// DiffersOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult DiffersOp::verify() {
+  auto tile = dyn_cast<RankedTensorType>(getX().getType());
+  Type elem = (tile ? tile : getTile(getX().getType())).getElementType();
+  if (!isa<FloatAttr>(getValue()) || getValue().getType() != elem) // C1
+    return emitOpError() << "compares elements of " << elem << " with " << getValue();
+  for (Operation *user : getResult().getUsers()) { // C2
+    auto map = dyn_cast<MapOp>(user);
+    if (!map || map.getAlong())
+      return (emitOpError("may differ between warps: it is 'when' of maps without 'along' alone"))
+                 .attachNote(user->getLoc())
+             << "used here";
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // ConvertOp
 //===----------------------------------------------------------------------===//
 

@@ -11,6 +11,9 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/APFloat.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace tegula;
@@ -52,7 +55,38 @@ LogicalResult SoftmaxUpdateOp::verify() {
   if (state.getElem().isF64() != v.getElementType().isF64()) // C4
     return emitOpError() << "with a state of " << state.getElem() << " cannot take values of "
                          << v.getElementType();
+  if (getLag()) { // C5
+    auto elem = cast<FloatType>(v.getElementType());
+    double lag = getLag()->convertToDouble();
+    double most = llvm::APFloat::getLargest(elem.getFloatSemantics()).convertToDouble();
+    if (!(lag >= 0))
+      return emitOpError() << "has a negative lag";
+    if (lag >= std::log2(most))
+      return emitOpError() << "lets weights reach 2 to the power of its lag, and " << elem
+                           << " ends before 2 to the "
+                           << static_cast<int64_t>(std::ceil(std::log2(most)));
+  }
   return success();
+}
+
+void tegula::collectUpdates(Value state, llvm::SetVector<Operation *> &updates) {
+  llvm::SetVector<Value> seen;
+  auto add = [&](ValueRange values) {
+    for (Value value : values)
+      if (isa<SoftmaxType>(value.getType()))
+        seen.insert(value);
+  };
+  add(state);
+  for (unsigned i = 0; i < seen.size(); ++i) {
+    auto argument = dyn_cast<BlockArgument>(seen[i]);
+    Operation *op = argument ? argument.getOwner()->getParentOp() : seen[i].getDefiningOp();
+    if (isa<SoftmaxUpdateOp>(op))
+      updates.insert(op);
+    add(op->getOperands());
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        add(block.getTerminator()->getOperands());
+  }
 }
 
 ArrayRef<StringRef> SoftmaxUpdateOp::getInnerLabels() {
@@ -205,6 +239,9 @@ struct TileBuilder : ImplicitLocOpBuilder {
   Value isEqual(Value a, Value b) {
     return arith::CmpFOp::create(*this, arith::CmpFPredicate::OEQ, a, b);
   }
+  Value isAtMost(Value a, Value b) {
+    return arith::CmpFOp::create(*this, arith::CmpFPredicate::OLE, a, b);
+  }
   Value select(Value condition, Value a, Value b) {
     return arith::SelectOp::create(*this, condition, a, b);
   }
@@ -261,8 +298,17 @@ LogicalResult SoftmaxUpdateOp::decompose(OpBuilder &builder, ArrayRef<ValueRange
   ExpPolicyAttr policy = getPolicyAttr();
   Value rowMax = ReduceOp::create(b, m.getType(), Combine::max, w, 1, innerLabel(label, ".max"));
   Value newMax = b.maximum(m, rowMax);
+  Value near;
+  if (getLag()) {
+    // -inf and NaN are never near.
+    Value most = b.constant(b.like(m), getLag()->convertToDouble() * 0.69314718055994531);
+    near = b.isAtMost(b.sub(newMax, m), most);
+    newMax = b.select(near, m, newMax);
+  }
   Value base = b.finiteOrZero(newMax);
   Value alpha = b.exp(b.sub(m, base), policy, nullptr);
+  if (near) // exactly, so that what a 1 scales may be left as it is
+    alpha = b.select(near, b.constant(b.like(m), 1.0), alpha);
   Value p = b.exp(b.sub(w, b.rows(base, wType)), policy, innerLabel(label, ".exp"));
   if (getMult())
     p = b.mul(p, operands[next].front());

@@ -140,6 +140,33 @@ def Sched_MmaWaitOp : Sched_NamedOp<"mma_wait", [
   let hasVerifier = 1;
 }
 
+def Sched_DiffersOp : Sched_Op<"differs", [Pure]> {
+  let summary = "whether an element is another number than the given one";
+  let description = [{
+    For maps that leave their operand as it is where all factors are 1, or all terms 0.
+    On a machine with warps each warp answers for the elements that it holds, so
+    the answer may differ between warps.
+
+    * C1: `value` is of the element type of `x`, a float.
+    * C2: the answer is `when` of maps without `along`, and nothing else.
+
+    ```mlir
+    // given %a: !sched.frag<128xf32>, %acc: !sched.frag<128x64xf32>
+    %some = sched.differs %a from 1.0 : f32 : !sched.frag<128xf32>
+    %r = sched.map domain [128, 64] ins(%x = %acc, %f = %a
+        : !sched.frag<128x64xf32>, !sched.frag<128xf32>) when %some -> !sched.frag<128x64xf32> {
+      %g = tegula.broadcast %f dims [0] : tensor<128xf32> -> tensor<128x64xf32>
+      %y = arith.mulf %x, %g : tensor<128x64xf32>
+      sched.yield %y : tensor<128x64xf32>
+    }
+    ```
+  }];
+  let arguments = (ins AnyTypeOf<[Tegula_Tile, Sched_FragType]>:$x, TypedAttrInterface:$value);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$x `from` $value attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
 def Sched_MapOp : Sched_NamedOp<"map", [
     AttrSizedOperandSegments, SingleBlock, RecursiveMemoryEffects,
     DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {

@@ -9,6 +9,7 @@
 #ifndef TEGULA_DIALECT_SCHED_IR_SCHEDBASE_TD
 #define TEGULA_DIALECT_SCHED_IR_SCHEDBASE_TD
 
+include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"

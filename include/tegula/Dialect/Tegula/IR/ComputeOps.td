@@ -224,7 +224,8 @@ def Tegula_Exp2Op : Tegula_Op<"exp2", [Pure, AllTypesMatch<["x", "result"]>,
   let description = [{
     What a pass makes of `math.exp2` and `math.exp` when it has decided which
     unit computes them: `hw` the special-function unit, `poly` a polynomial on
-    the FMA units, `mix` a share of both. exp2(-inf) is exactly 0; NaN gives NaN.
+    the FMA units, `mix` both, in the share that the target's table says (none to the
+    polynomial where these units have nothing to spare in a softmax). exp2(-inf) is exactly 0; NaN gives NaN.
     C1: `degree` is between 3 and 7; without one the lowering chooses by element
     type.
 

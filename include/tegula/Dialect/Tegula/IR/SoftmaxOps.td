@@ -43,10 +43,16 @@ def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
     changes nothing; NaN stays NaN. l sums p before it is rounded to v's type.
     Reassociation is allowed inside the op.
 
+    With `lag` t, m' may stay at m where it would grow by at most t powers of two:
+    a is then 1, l and acc need no rescaling, and weights reach 2^t
+    (FlashAttention-4, arXiv 2603.05451, 3.1.4). `softmax_finish` gives the same up to
+    rounding, since l and acc share m'.
+
     * C1: x is [rows, N] of the state's element type; v is [N, cols].
     * C2: `scale` is a scalar of the state's element type, greater than 0; 1 if absent.
     * C3: `mult` has x's type.
     * C4: v's element type is f32, f16 or bf16 for an f32 state, f64 for an f64 one.
+    * C5: `lag` is not negative, and less than log2 of the largest number of v's type.
 
     Inner labels: `.max .exp .sum .dot`.
 
@@ -58,13 +64,14 @@ def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
   }];
   let arguments = (ins Tegula_SoftmaxType:$state, Tegula_FloatTile:$x, Tegula_FloatTile:$v,
                        Optional<AnyTypeOf<[F32, F64]>>:$scale, Optional<Tegula_FloatTile>:$mult,
-                       OptionalAttr<Tegula_ExpPolicyAttr>:$policy, OptionalAttr<StrAttr>:$label);
+                       OptionalAttr<Tegula_ExpPolicyAttr>:$policy, OptionalAttr<F32Attr>:$lag,
+                       OptionalAttr<StrAttr>:$label);
   let results = (outs Tegula_SoftmaxType:$result);
   let hasFolder = 1;
   let hasCanonicalizer = 1;
   let assemblyFormat = [{
     $state `,` $x `,` $v (`scale` $scale^ `:` type($scale))? (`mult` $mult^ `:` type($mult))?
-    (`policy` $policy^)? (`label` $label^)? attr-dict
+    (`policy` $policy^)? (`lag` $lag^)? (`label` $label^)? attr-dict
     `:` qualified(type($state)) `,` type($x) `,` type($v)
   }];
   let hasVerifier = 1;
@@ -111,6 +118,8 @@ def Tegula_SoftmaxStateOp : Tegula_SoftmaxOp<"softmax_state"> {
 def Tegula_SoftmaxPartsOp : Tegula_SoftmaxOp<"softmax_parts"> {
   let summary = "the parts of a state, with the exact maximum";
   let description = [{
+    No update that the state may come from has a `lag`.
+
     C1: results are m [rows], l [rows], acc [rows, cols] of the state's element
     type.
 

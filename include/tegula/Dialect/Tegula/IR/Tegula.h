@@ -71,6 +71,9 @@ bool isWithinLimit(mlir::Value at, mlir::Value limit, int64_t extent);
 /// may be moved and repeated.
 bool isUnorderedLoad(mlir::Operation *op);
 
+/// Adds the `softmax_update` ops that the softmax state `state` may come from.
+void collectUpdates(mlir::Value state, llvm::SetVector<mlir::Operation *> &updates);
+
 } // namespace tegula
 
 #endif // TEGULA_DIALECT_TEGULA_IR_TEGULA_H
