@@ -7,6 +7,7 @@ from tegula._frontend.arrays import Spec
 from tegula._frontend.dispatch import threads
 from tegula._frontend.kernel import Kernel, kernel
 from tegula._frontend.program import Program, empty, empty_like, program, save
+from tegula._frontend.simulation import simulate
 from tegula._frontend.target import host_target
 from tegula._frontend.trace import no_construct
 from tegula.errors import TegulaError
@@ -98,8 +99,8 @@ __all__ = [
     "constant", "cos", "cumsum", "Cx", "dot", "DType", "empty", "empty_like", "erf", "exp", "exp2", "expand_bitmap",
     "f16", "f32", "f64", "f8e4m3", "f8e5m2", "fft", "floor", "fn", "full", "grad", "grid", "i1", "i32", "i64", "i8",
     "ifft", "In", "index", "inf", "InOut", "iota", "Kernel", "kernel", "LN2", "load", "log", "log1p", "log2", "LOG2E",
-    "log_sigmoid", "low_rank_dot", "maximum", "minimum", "Opt", "Out", "Program", "program", "reduce_store",
-    "require", "round_down", "round_up", "rsqrt", "save", "Scalar", "segment_ids", "segment_sum", "sigmoid", "sign",
+    "log_sigmoid", "low_rank_dot", "maximum", "minimum", "Opt", "Out", "Program", "program", "reduce_store", "require",
+    "round_down", "round_up", "rsqrt", "save", "Scalar", "segment_ids", "segment_sum", "sigmoid", "sign", "simulate",
     "sin", "softmax_finish", "softmax_init", "softmax_merge", "softmax_parts", "softmax_state", "softmax_update",
     "softplus", "Span", "span", "Spec", "sqrt", "State", "store", "stream", "T", "tanh", "TegulaError", "threads",
     "Tile", "tile", "topk_finish", "topk_init", "topk_update", "tril_inverse", "U", "u64", "View", "views", "where",

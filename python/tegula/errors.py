@@ -127,6 +127,10 @@ class ScheduleError(TegulaError):
     """A hand-written schedule cannot be read, or does not fit its kernel; the place is a line of the schedule."""
 
 
+class SimulationError(TegulaError):
+    """A kernel did something wrong while it ran in the simulator of a GPU: a race, an access out of bounds."""
+
+
 class CompileError(TegulaError):
     """The compiler refused the program; its diagnostics, at the author's lines."""
 

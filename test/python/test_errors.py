@@ -604,8 +604,8 @@ def test_read_only_output() -> None:
 
 
 def test_unknown_level() -> None:
-    with pytest.raises(LaunchError, match="level 'ptx' is none of tegula, generic"):
-        copy.ir("ptx", vector(), vector())
+    with pytest.raises(LaunchError, match="level 'sass' is none of tegula, generic"):
+        copy.ir("sass", vector(), vector())
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/Function.h"
 #include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -57,8 +58,14 @@ StringRef tegula::sim::kindName(ReportKind kind) {
 
 std::vector<Site> tegula::sim::sitesOf(const Instruction &inst) {
   std::vector<Site> sites;
-  for (const DILocation *at = inst.getDebugLoc().get(); at; at = at->getInlinedAt())
-    sites.push_back({at->getFilename().str(), at->getLine(), at->getColumn()});
+  for (const DILocation *at = inst.getDebugLoc().get(); at; at = at->getInlinedAt()) {
+    SmallString<128> file(at->getFilename());
+    if (!sys::path::is_absolute(file) && !at->getDirectory().empty()) {
+      file = at->getDirectory();
+      sys::path::append(file, at->getFilename());
+    }
+    sites.push_back({file.str().str(), at->getLine(), at->getColumn()});
+  }
   return sites;
 }
 

@@ -55,13 +55,18 @@ class CompileFailed(Exception):
 class LaunchFailed(Exception):
     """Raised by a launch that is refused (a `require`, an alias, a promise) or that fails while it runs.
 
-    `sites` is the author's place where the runtime knows it.
+    `sites` is the author's place where the runtime knows it, `notes` are further places.
     """
 
-    def __init__(self, message: str, sites: tuple[Position, ...] = ()) -> None:
+    def __init__(self, message: str, sites: tuple[Position, ...] = (), notes: tuple[Diagnostic, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.sites = sites
+        self.notes = notes
+
+
+class SimulationFailed(LaunchFailed):
+    """What the simulator of a GPU has found while a kernel ran in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,7 @@ class Target:
     vector_registers: int
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def target_facts(target: str) -> Target:
     """The facts of a target, such as "native". Raises CompileFailed if there is none of that name."""
     module: Any = import_module("tegula.runtime")
@@ -173,7 +178,7 @@ def target_facts(target: str) -> Target:
     return facts
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def resolved(target: str) -> str:
     """A target by its name in the table, with its features: what "native" is on this machine."""
     module: Any = import_module("tegula.runtime")

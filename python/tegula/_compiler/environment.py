@@ -1,15 +1,21 @@
 # Part of the Tegula project, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What the process's environment says, read once."""
+"""What the process's environment says, read once, and the target that a block of code chooses instead."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tegula._compiler.backend import Options
+
+# What the code around a call says about its target; None: the process's own.
+TARGET: ContextVar[str | None] = ContextVar("tegula_target", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +34,30 @@ class Environment:
     threads: int = 0
 
 
-@lru_cache(maxsize=1)
 def environment() -> Environment:
+    """The process's environment, with the target of the code around the call."""
+    target = TARGET.get()
+    return process() if target is None else replace(process(), target=target)
+
+
+@contextmanager
+def compiling_for(target: str) -> Generator[None]:
+    """What is compiled inside is for this target."""
+    token = TARGET.set(target)
+    try:
+        yield
+    finally:
+        TARGET.reset(token)
+
+
+def chip(target: str) -> str:
+    """The target without what says that it is simulated: "sm_80" of "simulate:sm_80:7"."""
+    words = target.split(":")
+    return words[1] if words[0] == "simulate" and len(words) > 1 else target
+
+
+@lru_cache(maxsize=1)
+def process() -> Environment:
     """The environment as it was when it was first asked for."""
     get = os.environ.get
     threads = get("TEGULA_NUM_THREADS", "0")

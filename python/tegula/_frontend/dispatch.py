@@ -4,8 +4,9 @@
 """The call of a kernel: one generated Python function per kernel, unrolled over its parameters.
 
 What it looks up is the *level 0* key: dtype, shape and strides of each array, the low bits of all
-addresses, presence, and static values. The entry is a prepared launch; only addresses and scalars
-are packed per call. All else goes to `slow`, which binds, specialises, compiles and prepares.
+addresses, presence, static values, and the target that the code around the call has chosen. The
+entry is a prepared launch; only addresses and scalars are packed per call. All else goes to
+`slow`, which binds, specialises, compiles and prepares.
 
 For `f(x: In[T, "N"], y: Out[T, "N"], s: Opt[A] = None, *, B: tile = 4)` and NumPy arrays:
 
@@ -16,7 +17,7 @@ For `f(x: In[T, "N"], y: Out[T, "N"], s: Opt[A] = None, *, B: tile = 4)` and Num
                 if type(x) is ndarray and type(y) is ndarray and y.flags.writeable:
                     p0 = address of x
                     p1 = address of y
-                    key = (x.dtype, x.shape, x.strides, y.dtype, …, s is None, static(B), (p0 | p1) & 15)
+                    key = (x.dtype, x.shape, x.strides, y.dtype, …, s is None, static(B), (p0 | p1) & 15, target())
                 elif … the same for torch …
                 if key is not None:
                     rec = cache.get(key)
@@ -44,15 +45,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from tegula._compiler.backend import LaunchFailed, Record
-from tegula._compiler.environment import environment
+from tegula._compiler.backend import LaunchFailed, Position, Record, SimulationFailed
+from tegula._compiler.environment import TARGET, process
 from tegula._frontend.signature import REQUIRED, Parameter, Signature, value_key
 from tegula._frontend.trace import DISPATCH_FILE, INTERCEPT
-from tegula.errors import LaunchError, Site
+from tegula.errors import LaunchError, Note, SimulationError, Site
 from tegula.language.annotations import Access, ScalarSpec, Static, ViewSpec
 from tegula.language.dtypes import DType, Kind, bf16, f16, f32, f64, i1
 
-THREADS: ContextVar[int] = ContextVar("tegula_threads", default=environment().threads)
+THREADS: ContextVar[int] = ContextVar("tegula_threads", default=process().threads)
 
 # Level 0 holds this many prepared launches of a kernel; then it starts again.
 _CAPACITY = 4096
@@ -123,10 +124,16 @@ def check_scalar(function: str, name: str, dtype: DType, value: Any) -> None:
         raise LaunchError(f"{function}: '{name}' is {value!r}, out of range of {dtype}") from None
 
 
-def refused(failure: LaunchFailed) -> LaunchError:
-    """What the runtime refused, as an author's error."""
-    sites = [Site(p.file, p.line, p.column - 1, p.end_line, p.end_column - 1) for p in failure.sites]
-    return LaunchError(failure.message, sites)
+def refused(failure: LaunchFailed) -> LaunchError | SimulationError:
+    """What the runtime refused, or the simulator found, as an author's error."""
+    sites = [_site(p) for p in failure.sites]
+    notes = [Note(n.message, _site(n.sites[0]) if n.sites else None) for n in failure.notes]
+    kind = SimulationError if isinstance(failure, SimulationFailed) else LaunchError
+    return kind(failure.message, sites, notes)
+
+
+def _site(p: Position) -> Site:
+    return Site(p.file, p.line, p.column - 1, p.end_line, p.end_column - 1)
 
 
 # ---- the generated function
@@ -141,6 +148,7 @@ class Dispatch:
         self._scope: dict[str, Any] = {
             "_t_intercept": INTERCEPT.get,
             "_t_threads": THREADS.get,
+            "_t_target": TARGET.get,
             "_t_launch_failed": LaunchFailed,
             "_t_unusual": (TypeError, AttributeError, RuntimeError, OverflowError, KeyError, struct.error),
             "_t_cache": self.cache,
@@ -216,7 +224,7 @@ def _source(signature: Signature, scope: dict[str, Any]) -> str:
             code, part = _one_view(kind, name, spec, address)
             body.append(f"    {code}")
             key.append(part)
-        body.append(f"    _t_key = ({', '.join([*key, *_key_tail(signature), low_bits])},)")
+        body.append(f"    _t_key = ({', '.join([*key, *_key_tail(signature), low_bits, '_t_target()'])},)")
     positional = ", ".join(p.name for p in signature.parameters if not p.keyword_only)
     keywords = "".join(f"{p.name!r}: {p.name}, " for p in signature.parameters if p.keyword_only)
     pad = "\n                "

@@ -25,7 +25,7 @@ from tegula._compiler.backend import (
     default_backend,
     resolved,
 )
-from tegula._compiler.environment import Environment, environment
+from tegula._compiler.environment import Environment, chip, compiling_for, environment
 from tegula._compiler.ops import walk
 from tegula._frontend.dispatch import THREADS, Dispatch, Prepared, check_scalar, packer, refused
 from tegula._frontend.schedule import Schedule, parse
@@ -40,7 +40,7 @@ from tegula.language.dtypes import DType
 # new values get there.
 _CAPACITY = 1024
 
-LEVELS = ("tegula", "generic", "sched", "loops", "llvm", "asm")
+LEVELS = ("tegula", "generic", "sched", "loops", "nvvm", "rocdl", "llvm", "ptx", "asm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +181,16 @@ class Kernel:
 
     def specialise(self, bound: Bound) -> Specialised:
         """The traced form for what a call has bound, from the cache if it is there."""
-        found = self._specialised.get(bound.key)
+        # Schedules are of a target; without them a trace serves all.
+        key = (bound.key, environment().target if self.schedules else None)
+        found = self._specialised.get(key)
         if found is not None and not found.is_current:
             self.clear()  # a global that the trace has read is another one now
             found = None
         if found is None:
             if len(self._specialised) >= _CAPACITY:
                 self.clear()
-            found = self._specialised[bound.key] = specialise(self.fn, self.signature, bound, options=self.options())
+            found = self._specialised[key] = specialise(self.fn, self.signature, bound, options=self.options())
         return found
 
     def compiled(self, found: Specialised) -> CompiledKernel:
@@ -207,21 +209,25 @@ class Kernel:
             kernel = self._compiled[key] = module.kernel(self.name)
         return kernel
 
-    def ir(self, level: str, /, *args: Any, locations: bool = False, **kwargs: Any) -> str:
+    def ir(self, level: str, /, *args: Any, locations: bool = False, target: str = "", **kwargs: Any) -> str:
         """The program for example arguments (arrays, or `tg.Spec`s) at a level.
 
         "generic" is the text that the front end emits, and needs no compiler; "tegula" is the same
-        in the dialect's own syntax; then "sched", "loops", "llvm" and "asm".
+        in the dialect's own syntax; then "sched", "loops" (CPUs), "nvvm" and "ptx" (NVIDIA), "rocdl" (AMD),
+        "llvm" and "asm". `target`: what it is compiled for, "sm_80"; that of the code around the call otherwise.
         """
         if level not in LEVELS:
             raise LaunchError(f"{self.name}: level {level!r} is none of {', '.join(LEVELS)}")
+        if target:
+            with compiling_for(target):
+                return self.ir(level, *args, locations=locations, **kwargs)
         found = self.specialise(bind(self.signature, args, kwargs))
         text = found.text.located if locations else found.text.plain
         if level == "generic":
             return text
         env = environment()
         try:
-            return (self._backend or default_backend()).emit(text, env.target, level, env.options)
+            return (self._backend or default_backend()).emit(text, chip(env.target), level, env.options)
         except CompileFailed as e:
             raise translate(e.diagnostics, found) from None
 

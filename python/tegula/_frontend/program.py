@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from tegula._compiler.backend import default_backend
-from tegula._compiler.environment import environment
+from tegula._compiler.environment import chip, compiling_for, environment
 from tegula._compiler.text import Text, print_module
 from tegula._frontend.arrays import Spec, describe, dtype_of
 from tegula._frontend.recording import Host, HostArray, Recording, ShapesOnly, Writer
@@ -193,14 +193,26 @@ class Program:
             named["needs"] = (True,) * len(call.args)
         return self._record(fn, f"{self.name}_backward", (kept, *grads), named)
 
-    def ir(self, level: str, /, *args: Any, locations: bool = False, backward: bool = False, **kwargs: Any) -> str:
-        """The recorded program (or its derivative) for example arguments; "generic" is what the front end emits."""
+    def ir(
+        self,
+        level: str,
+        /,
+        *args: Any,
+        locations: bool = False,
+        backward: bool = False,
+        target: str = "",
+        **kwargs: Any,
+    ) -> str:
+        """The recorded program (or its derivative) for example arguments, as `Kernel.ir` has it."""
+        if target:
+            with compiling_for(target):
+                return self.ir(level, *args, locations=locations, backward=backward, **kwargs)
         text = (self.record_backward if backward else self.record)(*args, **kwargs)
         chosen = text.located if locations else text.plain
         if level == "generic":
             return chosen
         env = environment()
-        return default_backend().emit(chosen, env.target, level, env.options)
+        return default_backend().emit(chosen, chip(env.target), level, env.options)
 
     def _record(self, fn: FunctionType, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Text:
         import inspect  # late: it takes a few milliseconds

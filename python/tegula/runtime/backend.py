@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ctypes import POINTER, addressof, c_char_p, c_int64, c_void_p, sizeof
 
-from tegula._compiler.backend import ArgDesc, ArrayDesc, CompileFailed, Diagnostic, LaunchFailed, Options, Target
+from tegula._compiler.backend import (
+    ArgDesc,
+    ArrayDesc,
+    CompileFailed,
+    Diagnostic,
+    LaunchFailed,
+    Options,
+    SimulationFailed,
+    Target,
+)
 from tegula.runtime.library import DTYPES, CDescriptor, COptions, CTargetFacts, Library
 
 
@@ -169,4 +178,7 @@ class LibraryBackend:
 def _launch_failed(messages: tuple[Diagnostic, ...]) -> LaunchFailed:
     if not messages:
         return LaunchFailed("the launch failed without a message")
-    return LaunchFailed(messages[0].message, messages[0].sites)
+    first = messages[0]
+    # tegula.h: what the simulator finds begins so; all else is a refusal.
+    kind = SimulationFailed if first.message.startswith("in the simulator of ") else LaunchFailed
+    return kind(first.message, first.sites, first.notes)
