@@ -190,9 +190,7 @@ def test_masked_streams(kernels: tuple[Loaded, Loaded], rows: int, keys: int) ->
 def test_policy_and_decomposition(rescaling: str) -> None:
     """In f32, with exponentials as powers of two and the state in parts, within rounding of the formula."""
     text = ATTEND.format(order="any", bounds="tight").replace("0xFFF0000000000000", "0xFF800000").replace("f64", "f32")
-    loaded = load(
-        text, f"{TILE},tegula-set-exp-policy,{rescaling}tegula-decompose,canonicalize,cse,tegula-to-loops"
-    )
+    loaded = load(text, f"{TILE},tegula-set-exp-policy,{rescaling}tegula-decompose,canonicalize,cse,tegula-to-loops")
     rng = np.random.default_rng(5)
     q, k, v = (rng.standard_normal((n, WIDTH)).astype(np.float32) for n in (21, 50, 50))
     for left, right in WINDOWS:

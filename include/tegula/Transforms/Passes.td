@@ -214,7 +214,7 @@ def SetRescalingPass : Pass<"tegula-set-rescaling"> {
   let description = [{
     Softmax updates without a `lag` get `threshold`: accumulators are rescaled only
     where the maximum of a row grew by more than that many powers of two
-    (FlashAttention-4, arXiv 2603.05451, 3.1.4). An update from which a
+    (arXiv 2603.05451, section 3.1.4). An update from which a
     `softmax_parts` may take the exact maximum, and one whose values are of a type
     that cannot hold 2^threshold, stays as it is.
 

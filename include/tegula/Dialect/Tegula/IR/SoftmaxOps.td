@@ -45,7 +45,7 @@ def Tegula_SoftmaxUpdateOp : Tegula_SoftmaxOp<"softmax_update", [
 
     With `lag` t, m' may stay at m where it would grow by at most t powers of two:
     a is then 1, l and acc need no rescaling, and weights reach 2^t
-    (FlashAttention-4, arXiv 2603.05451, 3.1.4). `softmax_finish` gives the same up to
+    (arXiv 2603.05451, section 3.1.4). `softmax_finish` gives the same up to
     rounding, since l and acc share m'.
 
     * C1: x is [rows, N] of the state's element type; v is [N, cols].
