@@ -107,28 +107,37 @@ static constexpr MatrixUnit groupProduct(Element element, int32_t k, int32_t mac
 // 312 and 156 TFLOP/s [peak]; 33 and 35 cycles [micro].
 static constexpr MatrixUnit a100Units[] = {warpProduct("m16n8k16", Element::F16, 16, 1024, 33),
                                            warpProduct("m16n8k16", Element::BF16, 16, 1024, 33),
-                                           warpProduct("m16n8k8", Element::TF32, 8, 512, 35)};
+                                           warpProduct("tf32", Element::TF32, 8, 512, 35)};
 // 149.7 (A40), 362 (L40S) and 504 (RTX PRO 6000) TFLOP/s [peak]: 512 each. Parts sold
 // for games do half with f32 accumulators.
 static constexpr MatrixUnit ga102Units[] = {warpProduct("m16n8k16", Element::F16, 16, 512, 33),
                                             warpProduct("m16n8k16", Element::BF16, 16, 512, 33),
-                                            warpProduct("m16n8k8", Element::TF32, 8, 256, 33)};
+                                            warpProduct("tf32", Element::TF32, 8, 256, 33)};
 // 989 and 495 TFLOP/s [peak]; one warp's products reach about 62 % of it [micro].
 static constexpr MatrixUnit hopperUnits[] = {groupProduct(Element::F16, 16, 2048),
                                              groupProduct(Element::BF16, 16, 2048),
                                              groupProduct(Element::TF32, 8, 1024),
                                              warpProduct("m16n8k16", Element::F16, 16, 1280, 33),
                                              warpProduct("m16n8k16", Element::BF16, 16, 1280, 33),
-                                             warpProduct("m16n8k8", Element::TF32, 8, 640, 33)};
-// 383 (MI250X) and 1307 (MI300X) TFLOP/s [peak]. 16 and 8 passes of 4 cycles [isa].
+                                             warpProduct("tf32", Element::TF32, 8, 640, 33)};
+// 383 (MI250X) and 1307 (MI300X) TFLOP/s [peak]. 16 and 8 passes of 4 cycles [isa]. With
+// f32 and f64 95.7 and 163.4; an atom is four instructions of 16 and 8 passes.
 static constexpr MatrixUnit mi200Units[] = {waveProduct("mfma32", Element::F16, 32, 8, 512, 64),
                                             waveProduct("mfma32", Element::BF16, 32, 8, 512, 64),
                                             waveProduct("mfma16", Element::F16, 16, 16, 512, 32),
-                                            waveProduct("mfma16", Element::BF16, 16, 16, 512, 32)};
+                                            waveProduct("mfma16", Element::BF16, 16, 16, 512, 32),
+                                            waveProduct("mfma32", Element::F32, 32, 8, 128, 256),
+                                            waveProduct("mfma16", Element::F32, 16, 16, 128, 128),
+                                            waveProduct("mfma16dk16", Element::F64, 16, 16, 128,
+                                                        128)};
 static constexpr MatrixUnit mi300Units[] = {waveProduct("mfma32", Element::F16, 32, 8, 1024, 32),
                                             waveProduct("mfma32", Element::BF16, 32, 8, 1024, 32),
                                             waveProduct("mfma16", Element::F16, 16, 16, 1024, 16),
-                                            waveProduct("mfma16", Element::BF16, 16, 16, 1024, 16)};
+                                            waveProduct("mfma16", Element::BF16, 16, 16, 1024, 16),
+                                            waveProduct("mfma32", Element::F32, 32, 8, 128, 256),
+                                            waveProduct("mfma16", Element::F32, 16, 16, 128, 128),
+                                            waveProduct("mfma16dk16", Element::F64, 16, 16, 128,
+                                                        128)};
 
 // quad_perm, row_half_mirror, row_ror:8 and row_mirror fold into their consumer. [obs]
 static constexpr int32_t dppMasks[] = {1, 2, 3, 7, 8, 15};

@@ -29,7 +29,8 @@ private:
   LogicalResult checkValue(mlir::Value value, Location loc);
   LogicalResult check(MmaOp op);
   LogicalResult check(ConvertOp op);
-  LogicalResult checkBufferOperand(MmaOp op, const ::tegula::MatrixUnit *unit, char part);
+  LogicalResult checkBufferOperand(MmaOp op, const layout::Atom &result,
+                                   const ::tegula::MatrixUnit *unit, char part);
   LogicalResult checkFragmentOperand(MmaOp op, const layout::Layout &operand,
                                      const layout::Layout &result, char part);
 
@@ -63,9 +64,11 @@ LogicalResult Checker::checkValue(mlir::Value value, Location loc) {
   return success();
 }
 
-LogicalResult Checker::checkBufferOperand(MmaOp op, const ::tegula::MatrixUnit *unit, char part) {
+LogicalResult Checker::checkBufferOperand(MmaOp op, const layout::Atom &result,
+                                          const ::tegula::MatrixUnit *unit, char part) {
   using ::tegula::OperandSource;
-  OperandSource source = OperandSource::Registers;
+  OperandSource source =
+      result.isMultiplyAdd() ? OperandSource::Either : OperandSource::Registers;
   if (unit)
     source = part == 'A' ? unit->a : unit->b;
   if (source != OperandSource::Registers)
@@ -114,9 +117,9 @@ LogicalResult Checker::check(MmaOp op) {
   }
   std::optional<layout::Layout> a = getLayout(op.getA().getType()),
                                 b = getLayout(op.getB().getType());
-  if (!a && failed(checkBufferOperand(op, unit, 'A')))
+  if (!a && failed(checkBufferOperand(op, result->getAtom(), unit, 'A')))
     return failure();
-  if (!b && failed(checkBufferOperand(op, unit, 'B')))
+  if (!b && failed(checkBufferOperand(op, result->getAtom(), unit, 'B')))
     return failure();
   if (a && op.getTransA())
     a = a->getTransposed();

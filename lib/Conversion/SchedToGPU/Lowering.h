@@ -228,6 +228,8 @@ llvm::LogicalResult lower(sched::ArgMaxOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::SegmentSumOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::ScatterOp op, Lowering &lowering);
 llvm::LogicalResult lower(sched::ReduceStoreOp op, Lowering &lowering);
+/// A product of buffers into a fragment, by multiply-adds.
+llvm::LogicalResult lowerMultiplyAdd(sched::MmaOp op, Lowering &lowering);
 /// A load from a view whose rows go by index.
 llvm::LogicalResult lowerGather(sched::LoadOp op, Lowering &lowering);
 

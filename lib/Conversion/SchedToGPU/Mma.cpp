@@ -27,8 +27,7 @@ public:
 private:
   Fragment *operand(Value value, bool trans, std::optional<Fragment> &turned);
   Values getAtom(Fragment &fragment, int64_t first, int64_t count, bool depthIsCols);
-  LogicalResult byAtoms(const MatrixProduct &product);
-  LogicalResult byMultiplyAdd();
+  void byAtoms(const MatrixProduct &product);
 
   sched::MmaOp op;
   Lowering &lowering;
@@ -62,6 +61,9 @@ Fragment *Product::operand(Value value, bool trans, std::optional<Fragment> &tur
 LogicalResult Product::run() {
   auto type = op.getResult() ? dyn_cast<sched::FragType>(op.getResult().getType())
                              : sched::FragType();
+  if (type && !op.getIsAsync() && isa<sched::BufType>(op.getA().getType()) &&
+      isa<sched::BufType>(op.getB().getType()))
+    return lowerMultiplyAdd(op, lowering);
   if (!type || op.getIsAsync() ||
       !isa<sched::FragType>(op.getA().getType()) || !isa<sched::FragType>(op.getB().getType()))
     return lowering.refuse(op, "is not of fragments into a fragment");
@@ -81,9 +83,10 @@ LogicalResult Product::run() {
     sums.assign(d->size(), e.number(type.getElem(), 0));
   MatrixProduct product{nameOf(*a), nameOf(*b), d->layout.getAtom().name, a->type.getElem(),
                         type.getElem()};
-  bool byUnit = lowering.vendor.hasProduct(product);
-  if (failed(byUnit ? byAtoms(product) : byMultiplyAdd()))
-    return failure();
+  if (!lowering.vendor.hasProduct(product))
+    return lowering.refuse(op, "is no instruction's: multiply-adds read their operands from "
+                               "shared memory");
+  byAtoms(product);
   return lowering.define(op.getResult(), sums);
 }
 
@@ -109,7 +112,7 @@ Values Product::getAtom(Fragment &fragment, int64_t first, int64_t count, bool d
 }
 
 /// Depth outermost: an operand's atom is loaded once, just before its first use.
-LogicalResult Product::byAtoms(const MatrixProduct &product) {
+void Product::byAtoms(const MatrixProduct &product) {
   auto [rowAtoms, depth] = a->regs.layout.getRepetition();
   int64_t colAtoms = d->layout.getRepetition()[1];
   int64_t aRegs = a->regs.layout.getAtom().getRegisters(),
@@ -126,49 +129,6 @@ LogicalResult Product::byAtoms(const MatrixProduct &product) {
         llvm::copy(lowering.vendor.multiply(e, product, left, right, sum), sum.begin());
       }
     }
-  return success();
-}
-
-/// Each thread multiplies what it holds: all of the depth of its rows and columns.
-LogicalResult Product::byMultiplyAdd() {
-  Type elem = sums.front().getType();
-  std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> rowsAt, colsAt; // by depth
-  for (Position bit : a->regs.laneBits)
-    if (bit.col != 0)
-      return lowering.refuse(op, "has an operand whose depth lies in several lanes, and atom '" +
-                                     nameOf(*a) + "', which is no instruction's");
-  for (auto [i, place] : llvm::enumerate(a->regs.regs))
-    if (place.col < a->regs.cols)
-      rowsAt[place.col].push_back({place.row, i});
-  for (auto [i, place] : llvm::enumerate(b->regs.regs))
-    if (place.row < b->regs.rows)
-      colsAt[place.row].push_back({place.col, i});
-  std::map<Position, int64_t> at;
-  for (auto [i, place] : llvm::enumerate(d->regs))
-    at[place] = i;
-  auto widened = [&](Value x) -> Value {
-    if (x.getType() == elem)
-      return x;
-    if (isa<FloatType>(elem))
-      return e.convertFloat(x, elem);
-    return arith::ExtSIOp::create(e.builder, e.loc, elem, x);
-  };
-  for (auto &[k, rows] : rowsAt)
-    for (auto [col, colReg] : colsAt[k]) {
-      Value right = widened(lowering.elements(e, *b, colReg, 1).front());
-      for (auto [row, rowReg] : rows) {
-        auto found = at.find({row, col});
-        if (found == at.end())
-          return lowering.refuse(op, "has operands whose rows and columns are not the result's");
-        Value left = widened(lowering.elements(e, *a, rowReg, 1).front());
-        Value &sum = sums[found->second];
-        if (isa<FloatType>(elem))
-          sum = LLVM::FMAOp::create(e.builder, e.loc, left, right, sum);
-        else
-          sum = e.add(sum, e.mul(left, right));
-      }
-    }
-  return success();
 }
 
 LogicalResult gpu::lower(sched::MmaOp op, Lowering &lowering) {

@@ -106,7 +106,8 @@ Value Storage::address(Emitter &e, Value base, const Coordinate &row,
   if (!splitsAt(c, colsPerPiece))
     c = {c.get(e), ~uint64_t(0), 0};
 
-  auto keyOf = [&](int64_t x) { return x / perRow % keys; };
+  // Of a row or of the bits that it may have, which may be all 64.
+  auto keyOf = [&](uint64_t x) -> int64_t { return x / perRow % keys; };
   int64_t inside = (c.constant % colsPerPiece * elemBytes) ^ (keyOf(r.constant) * 16);
   int64_t constant = c.constant / colsPerPiece * swizzle * rows + r.constant * swizzle;
   uint64_t insideBits = (c.bits & (colsPerPiece - 1)) * elemBytes | keyOf(r.bits) * 16;

@@ -74,6 +74,8 @@ public:
   }
 
   bool hasProduct(const MatrixProduct &product) const override {
+    if (isTF32(product))
+      return info.findMatrixUnit("tf32", Element::TF32);
     return product.a == "m16n8k16.A" && product.b == "m16n8k16.B" && product.d == "m16n8k16.D" &&
            product.result.isF32() && (product.operand.isBF16() || product.operand.isF16());
   }
@@ -91,14 +93,71 @@ public:
   }
 
 private:
+  /// Of f32 operands by the unit of tf32, once or three times.
+  static bool isTF32(const MatrixProduct &product) {
+    StringRef unit = product.d;
+    return unit.consume_back(".D") && (unit == "tf32" || unit == "tf32x3") &&
+           product.operand.isF32() && product.result.isF32();
+  }
+  Values multiplyTF32(Emitter &e, bool threeTimes, ValueRange a, ValueRange b, ValueRange c);
+
   const GpuInfo &info;
 };
 
 } // namespace
 
+/// An atom of `tf32` has a lane's k and k + 1 side by side; the instruction calls them k and
+/// k + 4. So registers [k1 m8] of A become its [m8 k4], and those of B stay.
+///
+/// Three times: x = upper + rest, both of 11 bits, and the product of the rests is left
+/// out. The unit rounds its sums towards zero, so it sums one atom's depth only, from zero,
+/// and an addition rounds that into the accumulator (Ootomo and Yokota 2022).
+Values Nvidia::multiplyTF32(Emitter &e, bool threeTimes, ValueRange a, ValueRange b,
+                            ValueRange c) {
+  Type f32 = e.builder.getF32Type(), i32 = e.builder.getI32Type();
+  auto type = LLVM::LLVMStructType::getLiteral(e.builder.getContext(), {f32, f32, f32, f32});
+  auto round = [&](Value x) -> Value {
+    return LLVM::CallIntrinsicOp::create(e.builder, e.loc, i32,
+                                         e.builder.getStringAttr("llvm.nvvm.f2tf32.rna"), x)
+        .getResult(0);
+  };
+  Values left = {a[0], a[2], a[1], a[3]}, right(b);
+  auto upperOf = [&](ValueRange xs) { return Values(llvm::map_range(xs, round)); };
+  Values upperA = upperOf(left), upperB = upperOf(right);
+  auto product = [&](ValueRange a, ValueRange b, ValueRange c) {
+    auto tf32 = NVVM::MMATypes::tf32;
+    Value result = NVVM::MmaOp::create(
+        e.builder, e.loc, type, a, b, c, ArrayRef<int64_t>{16, 8, 8}, std::nullopt, std::nullopt,
+        std::array<NVVM::MMATypes, 2>{tf32, tf32},
+        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row, NVVM::MMALayout::col});
+    Values sums;
+    for (int64_t i = 0; i < 4; ++i)
+      sums.push_back(LLVM::ExtractValueOp::create(e.builder, e.loc, result, i));
+    return sums;
+  };
+  if (!threeTimes)
+    return product(upperA, upperB, c);
+  auto restOf = [&](ValueRange xs, ValueRange uppers) {
+    Values rests;
+    for (auto [x, upper] : llvm::zip(xs, uppers))
+      rests.push_back(round(LLVM::FSubOp::create(e.builder, e.loc, x, e.bitcast(upper, f32))));
+    return rests;
+  };
+  Values sum(4, e.number(f32, 0));
+  sum = product(restOf(left, upperA), upperB, sum);
+  sum = product(upperA, restOf(right, upperB), sum);
+  sum = product(upperA, upperB, sum);
+  Values result;
+  for (auto [old, more] : llvm::zip(c, sum))
+    result.push_back(LLVM::FAddOp::create(e.builder, e.loc, old, more));
+  return result;
+}
+
 /// mma.sync: 16-bit operands travel two to a word.
 Values Nvidia::multiply(Emitter &e, const MatrixProduct &product, ValueRange a, ValueRange b,
                         ValueRange c) {
+  if (isTF32(product))
+    return multiplyTF32(e, product.d.starts_with("tf32x3"), a, b, c);
   bool isBF16 = product.operand.isBF16();
   Type word = isBF16 ? Type(e.builder.getI32Type()) : VectorType::get({2}, product.operand);
   auto pairs = [&](ValueRange elements) {

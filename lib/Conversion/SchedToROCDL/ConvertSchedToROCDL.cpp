@@ -86,33 +86,45 @@ private:
   const GpuInfo &info;
 };
 
-/// One matrix instruction, by the atoms of its operands.
+/// What forms the products of one atom and element type: an instruction that takes
+/// `depth` registers of each operand, as often as the atom has more.
 struct Instruction {
   StringLiteral product;
-  bool bf16, f16;
-  StringLiteral ofBF16, ofF16;
+  Element element;
+  StringLiteral name;
+  int64_t depth;
 };
 
 } // namespace
 
 static constexpr Instruction instructions[] = {
-    {"mfma32", true, true, "llvm.amdgcn.mfma.f32.32x32x8bf16.1k", "llvm.amdgcn.mfma.f32.32x32x8f16"},
-    {"mfma16", true, true, "llvm.amdgcn.mfma.f32.16x16x16bf16.1k",
-     "llvm.amdgcn.mfma.f32.16x16x16f16"},
+    {"mfma32", Element::BF16, "llvm.amdgcn.mfma.f32.32x32x8bf16.1k", 4},
+    {"mfma32", Element::F16, "llvm.amdgcn.mfma.f32.32x32x8f16", 4},
+    {"mfma32", Element::F32, "llvm.amdgcn.mfma.f32.32x32x2f32", 1},
+    {"mfma16", Element::BF16, "llvm.amdgcn.mfma.f32.16x16x16bf16.1k", 4},
+    {"mfma16", Element::F16, "llvm.amdgcn.mfma.f32.16x16x16f16", 4},
+    {"mfma16", Element::F32, "llvm.amdgcn.mfma.f32.16x16x4f32", 1},
+    {"mfma16dk16", Element::F64, "llvm.amdgcn.mfma.f64.16x16x4f64", 1},
 };
 
-/// The instruction whose atoms these are, as they stand or all transposed (then the
-/// operands change places).
+/// The instruction of these atoms, as they stand or all transposed (then the operands
+/// change places).
 static const Instruction *findInstruction(const MatrixProduct &product, bool &transposed) {
+  std::optional<Element> element = getElement(product.operand);
+  bool sumsWide = product.result.isF64() == product.operand.isF64();
+  if (!element || !sumsWide || !(product.result.isF32() || product.result.isF64()))
+    return nullptr;
   for (const Instruction &candidate : instructions) {
-    auto is = [&](StringRef name, StringRef part, StringRef suffix) {
-      return name.consume_front(candidate.product) && name.consume_front(part) && name == suffix;
+    if (candidate.element != *element)
+      continue;
+    auto is = [&](StringRef name, StringRef part) {
+      return name.consume_front(candidate.product) && name == part;
     };
     transposed = false;
-    if (is(product.a, ".A", "") && is(product.b, ".B", "") && is(product.d, ".D", ""))
+    if (is(product.a, ".A") && is(product.b, ".B") && is(product.d, ".D"))
       return &candidate;
     transposed = true;
-    if (is(product.a, ".B", "^T") && is(product.b, ".A", "^T") && is(product.d, ".D", "^T"))
+    if (is(product.a, ".B^T") && is(product.b, ".A^T") && is(product.d, ".D^T"))
       return &candidate;
   }
   return nullptr;
@@ -120,10 +132,11 @@ static const Instruction *findInstruction(const MatrixProduct &product, bool &tr
 
 bool Amd::hasProduct(const MatrixProduct &product) const {
   bool transposed;
-  return findInstruction(product, transposed) && product.result.isF32() &&
-         (product.operand.isBF16() || product.operand.isF16());
+  const Instruction *instruction = findInstruction(product, transposed);
+  return instruction && info.findMatrixUnit(instruction->product, instruction->element);
 }
 
+/// Depth ascends by register, so the order of a sum is that of the atoms.
 Values Amd::multiply(Emitter &e, const MatrixProduct &product, ValueRange a, ValueRange b,
                      ValueRange c) {
   bool transposed;
@@ -133,13 +146,18 @@ Values Amd::multiply(Emitter &e, const MatrixProduct &product, ValueRange a, Val
   bool isBF16 = product.operand.isBF16();
   Type i16 = e.builder.getI16Type();
   auto vectorOf = [&](ValueRange elements) -> Value {
+    if (elements.size() == 1)
+      return elements.front();
     Value vector = e.pack(elements);
     return isBF16 ? e.bitcast(vector, VectorType::get({static_cast<int64_t>(elements.size())}, i16))
                   : vector;
   };
   Value sum = e.pack(c), zero = e.i32(0);
-  return e.unpack(call(e, isBF16 ? instruction->ofBF16 : instruction->ofF16, sum.getType(),
-                       {vectorOf(a), vectorOf(b), sum, zero, zero, zero}));
+  for (size_t i = 0; i < a.size(); i += instruction->depth)
+    sum = call(e, instruction->name, sum.getType(),
+               {vectorOf(a.slice(i, instruction->depth)), vectorOf(b.slice(i, instruction->depth)),
+                sum, zero, zero, zero});
+  return e.unpack(sum);
 }
 
 void Amd::finishKernel(LLVM::LLVMFuncOp function, int64_t threads) {

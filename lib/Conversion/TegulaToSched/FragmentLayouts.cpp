@@ -165,26 +165,46 @@ static const MatrixUnit *findUnit(const GpuInfo &gpu, Element element, int64_t r
   return best;
 }
 
+/// How the target forms a product, null: by multiply-adds. What f32 operands may lose is
+/// the author's to say: `ieee` nothing, `tf32` all but 11 bits, `tf32x3` what three products
+/// of such parts lose; a target without that unit forms all three alike.
+static const MatrixUnit *findUnit(const GpuInfo &gpu, DotOp dot, int64_t warps) {
+  std::optional<Element> element = getElement(getTile(dot.getA()).getElementType());
+  if (!element)
+    return nullptr;
+  int64_t rows = getTile(dot.getResult()).getShape().front();
+  const MatrixUnit *unit = nullptr;
+  if (dot.getPrecision() != Precision::ieee)
+    unit = findUnit(gpu, Element::TF32, rows, warps);
+  return unit ? unit : findUnit(gpu, *element, rows, warps);
+}
+
 /// The unit and the dealing of warps for a product.
 FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
-  auto a = cast<RankedTensorType>(dot.getA().getType()), d = dot.getType();
+  RankedTensorType d = dot.getType();
   if (d.getRank() != 2)
     return dot.emitOpError() << "has a result of rank " << d.getRank()
                              << ", which has no form on fragments yet";
-  std::optional<Element> element = getElement(a.getElementType());
-  const MatrixUnit *unit = element ? findUnit(gpu, *element, d.getShape().front(), warps) : nullptr;
   Product product;
-  product.unit = unit ? unit->atom.str() : "fma" + std::to_string(gpu.getWarpSize());
+  product.unit = findUnit(gpu, dot, warps);
+  // A lane that multiplies and adds reads vectors along the axis that lies contiguous: its
+  // columns stand side by side where that is theirs, and apart where it is the depth, so
+  // that lanes read neighbouring rows, which a swizzle puts into different banks.
+  const MatrixUnit *unit = product.unit;
+  product.atoms = unit ? unit->atom.str()
+                       : (dot.getTransB() ? "fmak" : "fma") + std::to_string(gpu.getWarpSize());
+  if (unit && unit->element == Element::TF32 && dot.getPrecision() == Precision::tf32x3)
+    product.atoms += "x3";
   // Where operands come from registers by lanes that own a row of A and D alike, the
   // transposed product makes its result an operand of the next one.
   product.transposed = false;
-  const layout::Atom *atom = layout::findAtom(product.unit + ".D");
+  const layout::Atom *atom = layout::findAtom(product.atoms + ".D");
   assert(atom && "the table of atoms has every unit");
-  const layout::Atom *left = layout::findAtom(product.unit + ".A");
+  const layout::Atom *left = layout::findAtom(product.atoms + ".A");
   if (unit && !layout::isFreeConversion(cover(*atom, {32, 32}, layout::Warps{}),
                                         cover(*left, {32, 32}, layout::Warps{}), 1)) {
     layout::Atom turnedD = atom->getTransposed(),
-                 turnedB = layout::findAtom(product.unit + ".B")->getTransposed();
+                 turnedB = layout::findAtom(product.atoms + ".B")->getTransposed();
     product.transposed = layout::isFreeConversion(cover(turnedD, {32, 32}, layout::Warps{}),
                                                   cover(turnedB, {32, 32}, layout::Warps{}), 1);
   }
@@ -199,7 +219,7 @@ FailureOr<FragmentLayouts::Product> FragmentLayouts::choose(DotOp dot) const {
 Layout FragmentLayouts::cover(const Product &product, char part, Extents tile, bool turn) const {
   // The transposed product swaps its operands: D' = B' A'.
   char atomPart = !product.transposed || part == 'D' ? part : part == 'A' ? 'B' : 'A';
-  layout::Atom atom = *layout::findAtom(product.unit + "." + std::string(1, atomPart));
+  layout::Atom atom = *layout::findAtom(product.atoms + "." + std::string(1, atomPart));
   if (product.transposed)
     atom = atom.getTransposed();
   // A has the warps of D's rows, B those of its columns.
@@ -251,6 +271,8 @@ LogicalResult FragmentLayouts::assign(KernelOp kernel) {
     settle(dot.getResult(), getD(dot));
   });
   kernel->walk([&](DotOp dot) {
+    if (readsShared(dot))
+      return;
     settle(dot.getA(), getA(dot));
     settle(dot.getB(), getB(dot));
   });

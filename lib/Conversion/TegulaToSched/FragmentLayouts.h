@@ -49,13 +49,18 @@ public:
   layout::Layout getB(DotOp dot) const;
   /// What it gives. Its class may have that of another product, by another unit.
   layout::Layout getD(DotOp dot) const;
+  /// Whether the product reads its operands from shared memory, wherever its lanes need
+  /// them: multiply-adds do, for then each lane needs all the depth of its rows and columns.
+  bool readsShared(DotOp dot) const { return products.find(dot)->second.unit == nullptr; }
   /// Pieces of 16 bytes of a tile of elements of so many bytes, as copies of rows move them.
   layout::Layout getPieces(llvm::ArrayRef<int64_t> shape, unsigned elementBytes = 4) const;
 
 private:
   struct Product {
-    /// Atoms of the product: `unit`.A, `unit`.B, `unit`.D.
-    std::string unit;
+    /// The instruction; null: multiply-adds.
+    const MatrixUnit *unit;
+    /// Atoms of the product: `atoms`.A, `atoms`.B, `atoms`.D, of multiply-adds D alone.
+    std::string atoms;
     layout::Warps warps;
     /// The instruction computes the transposed result.
     bool transposed;

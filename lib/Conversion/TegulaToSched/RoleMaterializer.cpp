@@ -126,7 +126,10 @@ std::vector<RoleMaterializer::Use> RoleMaterializer::getUses(Value tile) {
   };
   for (OpOperand &operand : tile.getUses()) {
     auto dot = dyn_cast<DotOp>(operand.getOwner());
-    if (dot && operand.get() != dot.getAcc())
+    bool isOperand = dot && operand.get() != dot.getAcc();
+    if (isOperand && layouts.readsShared(dot) && stored.contains(tile))
+      continue;
+    if (isOperand && !layouts.readsShared(dot))
       add(*getOperandUse(dot, operand.getOperandNumber() == 1));
     else
       add({layouts.get(tile), false});
@@ -179,11 +182,73 @@ LogicalResult RoleMaterializer::convert(StoreOp op) {
 /// The fragment of an operand, and whether the product names it transposed.
 std::pair<Value, bool> RoleMaterializer::getOperand(DotOp dot, bool right) {
   Value tile = right ? dot.getB() : dot.getA();
+  if (layouts.readsShared(dot)) {
+    Stored place = getStored(tile);
+    return {place.buffer, place.turned != (right ? dot.getTransB() : dot.getTransA())};
+  }
   Use use = *getOperandUse(dot, right);
   for (const Held &have : (use.turned ? turned : fragments).lookup(tile))
     if (isSame(have.layout, use.layout))
       return {have.fragment, false};
   return {getFragment(tile, right ? layouts.getB(dot) : layouts.getA(dot)), use.turned};
+}
+
+/// Where a product finds `tile` in shared memory: in its ring, or put there from registers.
+RoleMaterializer::Stored RoleMaterializer::getStored(Value tile) {
+  auto [it, isNew] = stored.try_emplace(tile);
+  if (isNew)
+    it->second = {putShared(tile), /*turned=*/false};
+  return it->second;
+}
+
+/// A ring of one stage, filled where the tile is made.
+Value RoleMaterializer::putShared(Value tile) {
+  Value fragment = getFragment(tile);
+  Location loc = fragment.getLoc();
+  auto type = cast<RankedTensorType>(tile.getType());
+  Value buffer = createOutside<sched::AllocOp>(
+      loc,
+      sched::BufType::get(type, sched::Space::shared, /*panel=*/0, /*transposed=*/false,
+                          /*stages=*/1, sched::BufType::autoSwizzle),
+      "operand");
+  Value channel = createOutside<sched::ChannelOp>(
+      loc, buffer, sched::Completion::sync,
+      StringAttr::get(kernel.getContext(), "put" + Twine(put.size())));
+  OpBuilder builder(kernel.getContext());
+  builder.setInsertionPointAfterValue(fragment);
+  auto part = [&](Value slot) -> Value {
+    return sched::PartOp::create(builder, loc, slot, builder.getI64IntegerAttr(0),
+                                 /*ssa_name=*/StringAttr());
+  };
+  Value space = sched::AcquireOp::create(builder, loc, channel, /*ssa_name=*/StringAttr());
+  sched::StoreOp::create(builder, loc, fragment, part(space), ValueRange(), ValueRange(),
+                         /*trans=*/false, /*where=*/Value(), /*label=*/StringAttr());
+  sched::CommitOp::create(builder, loc, space);
+  Value slot = sched::WaitOp::create(builder, loc, channel, builder.getI64IntegerAttr(0),
+                                     /*ssa_name=*/StringAttr());
+  put.push_back(slot);
+  return part(slot);
+}
+
+/// Gives slots back behind their last reader, and ends their rings behind the last use
+/// outside loops, so that others may have the memory.
+void RoleMaterializer::releasePut() {
+  for (Value slot : put) {
+    auto wait = slot.getDefiningOp<sched::WaitOp>();
+    Operation *last = wait;
+    for (Operation *part : slot.getUsers())
+      for (Operation *reader : part->getUsers()) {
+        Operation *here = wait->getBlock()->findAncestorOpInBlock(*reader);
+        if (last->isBeforeInBlock(here))
+          last = here;
+      }
+    OpBuilder builder(kernel.getContext());
+    builder.setInsertionPointAfter(last);
+    auto release = sched::ReleaseOp::create(builder, wait.getLoc(), slot);
+    Block &whole = cast<sched::RoleOp>(role).getBody().front();
+    builder.setInsertionPointAfter(whole.findAncestorOpInBlock(*release));
+    sched::DrainOp::create(builder, wait.getLoc(), wait.getChannel());
+  }
 }
 
 LogicalResult RoleMaterializer::convert(DotOp op) {
@@ -525,6 +590,7 @@ FailureOr<sched::KernelOp> RoleMaterializer::run() {
   Block *inside = makeRole(block);
   if (failed(convertBlock(*inside)))
     return failure();
+  releasePut();
   for (Operation *op : done)
     op->dropAllReferences();
   for (Operation *op : llvm::reverse(done))

@@ -68,6 +68,14 @@ private:
   std::vector<Use> getUses(mlir::Value tile);
   std::optional<Use> getOperandUse(DotOp dot, bool right);
   std::pair<mlir::Value, bool> getOperand(DotOp dot, bool right);
+  /// A tile in shared memory, as it is or transposed.
+  struct Stored {
+    mlir::Value buffer;
+    bool turned;
+  };
+  Stored getStored(mlir::Value tile);
+  mlir::Value putShared(mlir::Value tile);
+  void releasePut();
   void loadUses(mlir::OpBuilder &builder, LoadOp load, mlir::Value buffer, bool storedTurned,
                 mlir::IntegerAttr ahead);
 
@@ -109,6 +117,10 @@ private:
   llvm::DenseMap<mlir::Value, std::vector<Held>> fragments;
   /// Fragments of transposed tiles that loads made for products.
   llvm::DenseMap<mlir::Value, std::vector<Held>> turned;
+  /// Tiles that products read from shared memory.
+  llvm::DenseMap<mlir::Value, Stored> stored;
+  /// Slots of tiles that were put there from registers.
+  llvm::SmallVector<mlir::Value> put;
   /// Ops whose scheduled form is written, erased at the end.
   llvm::SmallVector<mlir::Operation *> done;
 };

@@ -114,9 +114,9 @@ Value StreamMaterializer::getAhead(Value trip, int64_t lead) {
 bool StreamMaterializer::isStoredTurned(LoadOp load) const {
   if (parent.gpu.findSharedPhase(SharedAccess::MatrixLoad, 16))
     return false;
-  return llvm::all_of(load.getTile().getUses(), [](OpOperand &use) {
+  return llvm::all_of(load.getTile().getUses(), [&](OpOperand &use) {
     auto dot = dyn_cast<DotOp>(use.getOwner());
-    if (!dot || use.get() == dot.getAcc())
+    if (!dot || use.get() == dot.getAcc() || parent.layouts.readsShared(dot))
       return false;
     return use.getOperandNumber() == 1 ? !dot.getTransB() : dot.getTransA();
   });
@@ -286,6 +286,7 @@ LogicalResult StreamMaterializer::compute(Operation *op, Block *into) {
         continue;
       Value part = sched::PartOp::create(builder, loc, slots.lookup(ring.channel),
                                          builder.getI64IntegerAttr(i), /*ssa_name=*/StringAttr());
+      parent.stored[load.getTile()] = {part, ring.throughRegisters && isStoredTurned(load)};
       parent.loadUses(builder, load, part, ring.throughRegisters && isStoredTurned(load),
                       getAheadSteps(stream, load));
     }

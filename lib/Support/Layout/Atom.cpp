@@ -33,6 +33,15 @@ static constexpr llvm::StringLiteral table[] = {
     "m16n8k8.A    axes mk  lane k1 k2 m1 m2 m4 | reg m8 k4",
     "m16n8k8.B    axes kn  lane k1 k2 n1 n2 n4 | reg k4",
     "m16n8k8.D    axes mn  lane n2 n4 m1 m2 m4 | reg n1 m8",
+    // The same with the depth in another order, which a sum allows: D is the A of the next
+    // product, and lanes read neighbours. `tf32x3` is three such products: of the upper
+    // parts of both operands, and of each upper part with what the other's leaves.
+    "tf32.A       axes mk  lane k2 k4 m1 m2 m4 | reg k1 m8",
+    "tf32.B       axes kn  lane k2 k4 n1 n2 n4 | reg k1",
+    "tf32.D       axes mn  lane n2 n4 m1 m2 m4 | reg n1 m8",
+    "tf32x3.A     axes mk  lane k2 k4 m1 m2 m4 | reg k1 m8",
+    "tf32x3.B     axes kn  lane k2 k4 n1 n2 n4 | reg k1",
+    "tf32x3.D     axes mn  lane n2 n4 m1 m2 m4 | reg n1 m8",
     // mma.sync, f64.
     "m8n8k4.A     axes mk  lane k1 k2 m1 m2 m4 | reg",
     "m8n8k4.B     axes kn  lane k1 k2 n1 n2 n4 | reg",
@@ -68,16 +77,28 @@ static constexpr llvm::StringLiteral table[] = {
     "mfma16d.A    axes mk  lane m1 m2 m4 m8 k1 k2 | reg",
     "mfma16d.B    axes kn  lane n1 n2 n4 n8 k1 k2 | reg",
     "mfma16d.D    axes mn  lane n1 n2 n4 n8 m1 m2 | reg m4 m8",
-    // Products by multiply-add, for a type that has no matrix unit: a lane holds all
-    // that its elements of D need. `fma` shares rows among 4 (8) lanes, so it reads
-    // least; in `fmarow` a lane owns a row, so D is the A of the next product and
-    // row statistics cross no lane.
+    // Four of these, of which number i takes depths 4 i to 4 i + 3: D transposed is the B
+    // of the next product. For f32, four products by register of `mfma32` and `mfma16`.
+    "mfma16dk16.A axes mk  lane m1 m2 m4 m8 k1 k2 | reg k4 k8",
+    "mfma16dk16.B axes kn  lane n1 n2 n4 n8 k1 k2 | reg k4 k8",
+    "mfma16dk16.D axes mn  lane n1 n2 n4 n8 m1 m2 | reg m4 m8",
+    // Products by multiply-add, for a type that has no matrix unit: a lane owns rows and
+    // columns of D and needs all the depth of both. Rows are shared among 4 (8) lanes. In
+    // `fma` a lane's columns are neighbours, and it reads vectors of a row of B; in
+    // `fmak` lanes have neighbouring columns, and read vectors of depth. In `fmarow` a
+    // lane owns a row, so D is the A of the next product and row statistics cross no lane.
     "fma32.A      axes mk  lane 0 0 m1 m2 m4 | reg k1 k2",
     "fma32.B      axes kn  lane n4 n8 0 0 0 | reg n1 n2 k1 k2",
     "fma32.D      axes mn  lane n4 n8 m1 m2 m4 | reg n1 n2",
     "fma64.A      axes mk  lane 0 0 0 m1 m2 m4 | reg k1 k2",
     "fma64.B      axes kn  lane n4 n8 n16 0 0 0 | reg n1 n2 k1 k2",
     "fma64.D      axes mn  lane n4 n8 n16 m1 m2 m4 | reg n1 n2",
+    "fmak32.A     axes mk  lane 0 0 m1 m2 m4 | reg k1 k2",
+    "fmak32.B     axes kn  lane n1 n2 0 0 0 | reg k1 k2 n4 n8",
+    "fmak32.D     axes mn  lane n1 n2 m1 m2 m4 | reg n4 n8",
+    "fmak64.A     axes mk  lane 0 0 0 m1 m2 m4 | reg k1 k2",
+    "fmak64.B     axes kn  lane n1 n2 n4 0 0 0 | reg k1 k2 n8 n16",
+    "fmak64.D     axes mn  lane n1 n2 n4 m1 m2 m4 | reg n8 n16",
     "fmarow32.A   axes mk  lane m1 m2 m4 m8 m16 | reg k1 k2",
     "fmarow32.B   axes kn  lane 0 0 0 0 0 | reg n1 n2 k1 k2",
     "fmarow32.D   axes mn  lane m1 m2 m4 m8 m16 | reg n1 n2",

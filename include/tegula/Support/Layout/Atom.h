@@ -58,6 +58,9 @@ struct Atom {
   /// `m16n8k16` and `D` of a matrix atom, transposed or not; empty and 0 for others.
   llvm::StringRef getProduct() const;
   char getPart() const;
+  /// Of a product that no matrix unit forms: lanes multiply and add what they read, and
+  /// its operands may lie in shared memory.
+  bool isMultiplyAdd() const { return getProduct().starts_with("fma"); }
   /// Whether the name ends in `^T`.
   bool isTransposed() const;
 
