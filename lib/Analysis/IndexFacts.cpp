@@ -8,6 +8,7 @@
 
 #include "tegula/Analysis/IndexFacts.h"
 
+#include "tegula/Analysis/Requirements.h"
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 
@@ -20,43 +21,47 @@
 using namespace mlir;
 using namespace tegula;
 
-/// 0 is divided by everything.
 static constexpr int64_t mostDivisor = 1 << 20;
 
-static int64_t divisorOf(int64_t number) {
-  return number == 0 ? mostDivisor : std::gcd(number, mostDivisor);
+/// A divisor of `number` of at most `mostDivisor`. 0, which everything divides, stays 0.
+static int64_t limited(int64_t number) {
+  return std::abs(number) <= mostDivisor ? std::abs(number) : std::gcd(number, mostDivisor);
 }
 
+/// A divisor of the value, 0 where that is 0.
 static int64_t divisorOf(Value value, int depth) {
   if (std::optional<int64_t> known = getConstantIntValue(value))
-    return ::divisorOf(*known);
+    return *known == INT64_MIN ? mostDivisor : limited(*known);
   if (depth == 0)
     return 1;
   auto of = [&](Value x) { return ::divisorOf(x, depth - 1); };
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     Operation *parent = argument.getOwner()->getParentOp();
     if (auto grid = dyn_cast<GridOp>(parent))
-      return ::divisorOf(grid.getSteps()[argument.getArgNumber()]);
+      return limited(grid.getSteps()[argument.getArgNumber()]);
     if (auto loop = dyn_cast<scf::ForOp>(parent); loop && argument == loop.getInductionVar())
       return std::gcd(of(loop.getLowerBound()), of(loop.getStep()));
     if (auto stream = dyn_cast<StreamOp>(parent); stream && argument == stream.getPosition())
-      return std::gcd(of(stream.getLo()), ::divisorOf(stream.getStep()));
-    return 1;
+      return std::gcd(of(stream.getLo()), limited(stream.getStep()));
+    return limited(getRequiredDivisor(value));
   }
   Operation *op = value.getDefiningOp();
   if (isa<arith::AddIOp, arith::SubIOp, arith::MinSIOp, arith::MaxSIOp, arith::MinUIOp,
           arith::MaxUIOp>(op))
     return std::gcd(of(op->getOperand(0)), of(op->getOperand(1)));
   if (isa<arith::MulIOp>(op))
-    return std::min(of(op->getOperand(0)) * of(op->getOperand(1)), mostDivisor);
+    return limited(of(op->getOperand(0)) * of(op->getOperand(1)));
   if (isa<arith::SelectOp>(op))
     return std::gcd(of(op->getOperand(1)), of(op->getOperand(2)));
   if (isa<arith::IndexCastOp, arith::ExtSIOp, arith::ExtUIOp>(op))
     return of(op->getOperand(0));
-  return 1;
+  return limited(getRequiredDivisor(value));
 }
 
-int64_t tegula::getDivisor(Value value) { return ::divisorOf(value, /*depth=*/16); }
+int64_t tegula::getDivisor(Value value) {
+  int64_t divisor = ::divisorOf(value, /*depth=*/16);
+  return divisor == 0 ? mostDivisor : divisor;
+}
 
 static bool isNonNegative(Value value, int depth) {
   if (std::optional<int64_t> known = getConstantIntValue(value))

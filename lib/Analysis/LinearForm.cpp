@@ -10,12 +10,16 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
+#include "tegula/Analysis/IndexFacts.h"
+#include "tegula/Analysis/Requirements.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/CheckedArithmetic.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace tegula;
@@ -243,7 +247,7 @@ static std::optional<LinearForm> formOf(Value value, unsigned depth) {
       return form;
   if (tile)
     return std::nullopt;
-  return LinearForm::symbol(value);
+  return LinearForm::symbol(getRepresentative(value));
 }
 
 std::optional<LinearForm> tegula::getLinearForm(Value value) { return formOf(value, maxDepth); }
@@ -304,6 +308,10 @@ static bool proveByBounds(const LinearForm &form, BlockArgument symbol, unsigned
     return symbol.getArgNumber() == 0 &&
            (up ? proveWith(form, symbol, stream.getLo(), 0, steps)
                : proveWith(form, symbol, stream.getHi(), -1, steps));
+  if (auto loop = dyn_cast_or_null<scf::ForOp>(parent))
+    return symbol == loop.getInductionVar() &&
+           (up ? proveWith(form, symbol, loop.getLowerBound(), 0, steps)
+               : proveWith(form, symbol, loop.getUpperBound(), -1, steps));
   if (auto grid = dyn_cast_or_null<GridOp>(parent); grid && !up)
     return proveWith(form, symbol, grid.getExtents()[symbol.getArgNumber()], -1, steps);
   return false;
@@ -328,4 +336,18 @@ static bool prove(const LinearForm &form, unsigned steps) {
   return false;
 }
 
-bool tegula::isProvablyNonNegative(const LinearForm &form) { return prove(form, maxSteps); }
+/// What divides every term of the form.
+static int64_t getDivisor(const LinearForm &form) {
+  int64_t divisor = form.constant;
+  for (auto [symbol, coefficient] : form.symbols)
+    divisor = std::gcd(divisor, llvm::checkedMul(coefficient, getDivisor(symbol)).value_or(1));
+  return divisor;
+}
+
+/// A multiple of 64 that is at least -63 is at least 0: a tile of 64 that begins within
+/// a size that 64 divides ends within it.
+bool tegula::isProvablyNonNegative(const LinearForm &form) {
+  LinearForm atLeast = form;
+  int64_t divisor = ::getDivisor(form);
+  return prove(divisor > 1 && atLeast.add(divisor - 1) ? atLeast : form, maxSteps);
+}

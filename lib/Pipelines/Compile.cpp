@@ -186,7 +186,7 @@ bool Compilation::runPasses(Level level) {
         buildTileToLoopsPipeline(pm);
     }
     if (level >= Level::LLVM)
-      buildLoopsToLLVMPipeline(pm);
+      buildLoopsToLLVMPipeline(pm, /*callsLibm=*/options.path == Path::Loops);
   });
 }
 

@@ -11,6 +11,7 @@
 #include "Session.h"
 
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
+#include "tegula/Support/SymbolName.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -192,7 +193,7 @@ bool GpuCompilation::takeEntries(std::vector<KernelInfo> &kernels) {
   for (KernelInfo &kernel : kernels) {
     DeviceEntryOp entry;
     for (DeviceEntryOp candidate : module->getOps<DeviceEntryOp>())
-      if (candidate.getFunction() == kernel.name)
+      if (candidate.getFunction() == getCodeName(kernel.name))
         entry = candidate;
     if (!entry)
       return fail("kernel '" + kernel.name + "' has become no function of target '" +

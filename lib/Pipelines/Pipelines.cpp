@@ -78,13 +78,11 @@ void tegula::buildTileToLoopsPipeline(OpPassManager &pm) {
   // Structured ops keep their own plain lowering here: this path is an oracle for
   // their decompositions too.
   pm.addPass(createTegulaToLoopsPass());
-  // LLVM has no intrinsic for some elementary functions (erf, log1p), and the C
-  // library's are an oracle for our own vector code. It has no rsqrt.
+  // The C library, whose functions stand in for ours here, has no rsqrt.
   math::MathExpandOpsPassOptions rsqrt;
   SmallVector<std::string, 1> ops = {"rsqrt"};
   rsqrt.opMnemonics = ops;
   pm.addPass(math::createMathExpandOpsPass(rsqrt));
-  pm.addPass(createConvertMathToLibmPass());
 }
 
 void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
@@ -172,7 +170,7 @@ struct CallNearZero : PassWrapper<CallNearZero, OperationPass<ModuleOp>> {
 
 } // namespace
 
-void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
+void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm, bool callsLibm) {
   pm.addPass(createConvertProgramToFuncPass());
   pm.addPass(createConvertKernelToFuncPass());
   // While loops are still loops: what does not change in them moves out.
@@ -194,6 +192,9 @@ void tegula::buildLoopsToLLVMPipeline(OpPassManager &pm) {
   pm.addPass(arith::createArithExpandOpsPass(expand));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  // Now that kernels are functions with names of their own, `exp` is the C library's.
+  if (callsLibm)
+    pm.addPass(createConvertMathToLibmPass());
   pm.addPass(std::make_unique<CallNearZero>());
   pm.addPass(createConvertMathToLLVMPass());
   // What has no intrinsic, such as erf, calls the C library.
@@ -215,5 +216,5 @@ void tegula::registerPipelines() {
   PassRegistration<CallNearZero>();
   PassPipelineRegistration<>("tegula-loops-to-llvm",
                              "kernels whose bodies are upstream ops to the LLVM dialect",
-                             buildLoopsToLLVMPipeline);
+                             [](OpPassManager &pm) { buildLoopsToLLVMPipeline(pm, false); });
 }

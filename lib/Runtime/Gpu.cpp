@@ -8,6 +8,8 @@
 
 #include "tegula/Runtime/Gpu.h"
 
+#include "tegula/Support/SymbolName.h"
+
 using namespace tegula;
 
 std::shared_ptr<GpuDevice> GpuDevice::open(GpuApi api, int ordinal, Diagnostics &diagnostics,
@@ -39,7 +41,7 @@ std::optional<Diagnostic> GpuModule::launch(const std::string &kernel, const Gpu
     auto found = functions.find(kernel);
     if (found == functions.end()) {
       Diagnostics problems;
-      void *function = device->findFunction(module, kernel, problems);
+      void *function = device->findFunction(module, getCodeName(kernel), problems);
       if (!function)
         return problems.front();
       found = functions.emplace(kernel, Function{function, 0}).first;

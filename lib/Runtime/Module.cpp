@@ -8,6 +8,7 @@
 
 #include "tegula/Runtime/Module.h"
 
+#include "tegula/Support/SymbolName.h"
 #include "tegula/Target/CpuTarget.h"
 
 #include <algorithm>
@@ -73,8 +74,8 @@ std::shared_ptr<Module> Module::load(std::shared_ptr<const Artifact> artifact,
   if (!module->code)
     return nullptr;
   for (const KernelInfo &info : artifact->kernels) {
-    void *bind = module->code->lookup(info.name + ".bind", diagnostics);
-    void *run = bind ? module->code->lookup(info.name + ".run", diagnostics) : nullptr;
+    void *bind = module->code->lookup(getCodeName(info.name) + ".bind", diagnostics);
+    void *run = bind ? module->code->lookup(getCodeName(info.name) + ".run", diagnostics) : nullptr;
     if (!run)
       return nullptr;
     module->kernels.push_back(std::make_unique<Kernel>(info, reinterpret_cast<host::BindFn>(bind),
@@ -89,7 +90,7 @@ std::shared_ptr<Module> Module::load(std::shared_ptr<const Artifact> artifact,
       module->kernels[i]->device = std::move(loaded[i]);
   }
   for (const ProgramInfo &info : artifact->programs) {
-    void *run = module->code->lookup(info.name + ".program", diagnostics);
+    void *run = module->code->lookup(getCodeName(info.name) + ".program", diagnostics);
     if (!run)
       return nullptr;
     std::vector<Kernel *> kernels;

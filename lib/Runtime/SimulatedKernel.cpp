@@ -14,6 +14,7 @@
 
 #include "tegula/Runtime/Module.h"
 #include "tegula/Simulator/Simulator.h"
+#include "tegula/Support/SymbolName.h"
 
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/LLVMContext.h"
@@ -102,7 +103,7 @@ std::optional<Diagnostic> SimulatedKernel::launch(const uint64_t *block, int64_t
   if (instances > INT32_MAX)
     return makeError("kernel '" + info.name + "' has more instances than a grid of a GPU");
   sim::Launch launch;
-  launch.kernel = info.name;
+  launch.kernel = getCodeName(info.name);
   launch.grid = {static_cast<uint32_t>(instances), 1, 1};
   launch.block = {info.threads, 1, 1};
   launch.dynamicShared = info.sharedBytes;
@@ -161,7 +162,7 @@ std::vector<std::unique_ptr<DeviceKernel>> tegula::loadSimulatedKernels(const Ar
   std::vector<std::unique_ptr<DeviceKernel>> kernels;
   for (const KernelInfo &info : artifact.kernels) {
     std::vector<sim::Report> reports;
-    std::unique_ptr<sim::Kernel> kernel = sim::Kernel::decode(*code->module, info.name, reports);
+    std::unique_ptr<sim::Kernel> kernel = sim::Kernel::decode(*code->module, getCodeName(info.name), reports);
     if (!kernel) {
       for (const sim::Report &report : reports)
         diagnostics.push_back(fromReport(report, artifact.target));

@@ -4,7 +4,7 @@
 // A table of constants is a global. Its author's line may be one inside a called function,
 // a chain that upstream's pass of debug scopes only takes inside functions.
 
-// CHECK: llvm.mlir.global internal constant @scaled_table
+// CHECK: llvm.mlir.global internal constant @scaled$table
 tegula.kernel @scaled(in %x: memref<?x4xf32>, out %y: memref<?x4xf32>) {
   %c0 = arith.constant 0 : index
   %n = memref.dim %x, %c0 : memref<?x4xf32>

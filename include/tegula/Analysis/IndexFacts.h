@@ -14,7 +14,7 @@
 namespace tegula {
 
 /// A number that divides the integer, at most 2^20: by the steps of grids, streams and
-/// loops, and by the arithmetic on their positions.
+/// loops, by the arithmetic on their positions, and by what launches require.
 int64_t getDivisor(mlir::Value value);
 
 /// Whether the integer is certainly not negative.

@@ -63,8 +63,10 @@ void buildTileToSchedPipeline(mlir::OpPassManager &pm, llvm::StringRef target,
 void buildSchedToLoopsPipeline(mlir::OpPassManager &pm, const CpuTarget &target);
 
 /// Kernels whose bodies are upstream ops to functions of the host ABI in the LLVM
-/// dialect, and a `tegula.entry` for each.
-void buildLoopsToLLVMPipeline(mlir::OpPassManager &pm);
+/// dialect, and a `tegula.entry` for each. With `callsLibm` elementary functions become
+/// calls of the C library, an oracle for our own vector code; without it those that are
+/// left are LLVM's intrinsics.
+void buildLoopsToLLVMPipeline(mlir::OpPassManager &pm, bool callsLibm);
 
 /// Scheduled kernels to device functions in the LLVM dialect with the vendor's own ops,
 /// and a `tegula.device_entry` for each: level `NVVM` or `ROCDL`.

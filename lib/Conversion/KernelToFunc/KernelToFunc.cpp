@@ -25,6 +25,7 @@
 #include "tegula/Dialect/Sched/IR/Sched.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Runtime/HostABI.h"
+#include "tegula/Support/SymbolName.h"
 
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
@@ -88,7 +89,7 @@ private:
 
   /// A 64-bit constant.
   Value constant(int64_t value) { return arith::ConstantIntOp::create(builder, loc, value, 64); }
-  std::string name(StringRef suffix) { return (kernel.getKernelName() + "." + suffix).str(); }
+  std::string name(StringRef suffix) { return getCodeName(kernel.getKernelName()) + "." + suffix.str(); }
 
   KernelOpInterface kernel;
   const LLVMTypeConverter &converter;

@@ -20,6 +20,7 @@
 #include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Runtime/HostABI.h"
+#include "tegula/Support/SymbolName.h"
 
 #include "mlir/Conversion/LLVMCommon/MemRefBuilder.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -223,7 +224,7 @@ void ProgramOutliner::buildBlock(Block &block) {
 
 void ProgramOutliner::run() {
   Type i32 = builder.getI32Type();
-  std::string name = (program.getSymName() + ".program").str();
+  std::string name = getCodeName(program.getSymName()) + ".program";
   function =
       func::FuncOp::create(builder, loc, name, builder.getFunctionType({pointer, pointer}, {i32}));
   Block *entry = function.addEntryBlock();

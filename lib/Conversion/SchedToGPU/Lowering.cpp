@@ -141,7 +141,7 @@ void Lowering::createFunction() {
     types.push_back(pointer);
   builder.setInsertionPoint(kernel);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
-  function = LLVM::LLVMFuncOp::create(builder, kernel.getLoc(), kernel.getKernelName(), type);
+  function = LLVM::LLVMFuncOp::create(builder, kernel.getLoc(), getCodeName(kernel.getKernelName()), type);
   Block *entry = function.addEntryBlock(builder);
   builder.setInsertionPointToStart(entry);
 }
@@ -201,7 +201,7 @@ void Lowering::bindArguments() {
   warp = warps == 1 ? e.i32(0) : vendor.uniform(e, e.div(thread, lanes));
   auto space = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
   shared =
-      LLVM::AddressOfOp::create(builder, e.loc, space, (kernel.getKernelName() + "_shared").str());
+      LLVM::AddressOfOp::create(builder, e.loc, space, getCodeName(kernel.getKernelName()) + "$shared");
 }
 
 /// The coordinates of the instance that this block is, in steps, from its number in the
@@ -291,7 +291,7 @@ LogicalResult Lowering::finish() {
       LLVM::LLVMArrayType::get(builder.getI8Type(), dynamic ? 0 : std::max<int64_t>(bytes, 1));
   auto global = LLVM::GlobalOp::create(builder, getModuleLoc(), type, /*isConstant=*/false,
                                        dynamic ? LLVM::Linkage::External : LLVM::Linkage::Internal,
-                                       (kernel.getKernelName() + "_shared").str(), Attribute(),
+                                       getCodeName(kernel.getKernelName()) + "$shared", Attribute(),
                                        sharedAlign, sharedSpace);
   if (!dynamic) {
     OpBuilder::InsertionGuard guard(builder);
@@ -304,7 +304,7 @@ LogicalResult Lowering::finish() {
   for (Type argument : kernel.getKernelBlock()->getArgumentTypes())
     types.push_back(TypeAttr::get(argument));
   DeviceEntryOp::create(
-      builder, getModuleLoc(), FlatSymbolRefAttr::get(builder.getContext(), kernel.getKernelName()),
+      builder, getModuleLoc(), FlatSymbolRefAttr::get(builder.getContext(), function.getSymName()),
       kernel.getArgs(), builder.getArrayAttr(types), builder.getI64IntegerAttr(threads()),
       builder.getI64IntegerAttr(bytes), builder.getArrayAttr(checks));
   kernel.erase();

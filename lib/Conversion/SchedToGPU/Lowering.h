@@ -24,6 +24,7 @@
 #include "tegula/Analysis/IndexFacts.h"
 #include "tegula/Analysis/ScheduledKernel.h"
 #include "tegula/Support/Layout/Conversion.h"
+#include "tegula/Support/SymbolName.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"

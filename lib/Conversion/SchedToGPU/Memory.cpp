@@ -295,7 +295,7 @@ FailureOr<Value> Lowering::constantTable(Emitter &e, ElementsAttr value) {
     global = LLVM::GlobalOp::create(
         builder, getModuleLoc(), LLVM::LLVMArrayType::get(elem, shaped.getNumElements()),
         /*isConstant=*/true, LLVM::Linkage::Internal,
-        (kernel.getKernelName() + "_table" + Twine(tables.size())).str(), contents,
+        getCodeName(kernel.getKernelName()) + "$table" + std::to_string(tables.size()), contents,
         /*alignment=*/16, globalSpace);
   }
   return Value(LLVM::AddressOfOp::create(builder, e.loc, global));
@@ -308,7 +308,7 @@ Value Lowering::zeros(Emitter &e) {
     auto type = VectorType::get({4}, builder.getI32Type());
     zeroGlobal =
         LLVM::GlobalOp::create(builder, getModuleLoc(), type, /*isConstant=*/true,
-                               LLVM::Linkage::Internal, (kernel.getKernelName() + "_zeros").str(),
+                               LLVM::Linkage::Internal, getCodeName(kernel.getKernelName()) + "$zeros",
                                builder.getZeroAttr(type), /*alignment=*/16, globalSpace);
   }
   return LLVM::AddressOfOp::create(builder, e.loc, zeroGlobal);

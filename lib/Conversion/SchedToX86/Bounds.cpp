@@ -9,10 +9,10 @@
 #include "Bounds.h"
 
 #include "tegula/Analysis/IndexFacts.h"
+#include "tegula/Analysis/Requirements.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace tegula;
@@ -24,15 +24,17 @@ x86::Bounds::Bounds(Emitter &emit, Value view, ArrayRef<int64_t> axes, ValueRang
     inside = inside ? arith::AndIOp::create(builder, emit.loc, inside, condition) : condition;
   };
   for (auto [i, axis, extent] : llvm::enumerate(axes, shape)) {
-    Value limit = builder.createOrFold<memref::DimOp>(emit.loc, view, axis);
-    if (!upto.empty() && upto[i] != limit)
-      limit = emit.min(limit, upto[i]);
     Value zero = emit.index(0), size = emit.index(extent);
-    Value left = emit.sub(limit, at[i]);
-    hi.push_back(emit.min(left, size));
-    std::optional<int64_t> known = getConstantIntValue(left);
-    if (!known || *known < extent)
+    if (endsWithinView(view, axis, at[i], upto.empty() ? Value() : upto[i], extent)) {
+      hi.push_back(size);
+    } else {
+      Value limit = builder.createOrFold<memref::DimOp>(emit.loc, view, axis);
+      if (!upto.empty() && upto[i] != limit)
+        limit = emit.min(limit, upto[i]);
+      Value left = emit.sub(limit, at[i]);
+      hi.push_back(emit.min(left, size));
       both(arith::CmpIOp::create(builder, emit.loc, arith::CmpIPredicate::sge, left, size));
+    }
     if (isNonNegative(at[i])) {
       lo.push_back(zero);
       continue;

@@ -15,7 +15,7 @@
 !waited = !sched.slot<waited, !ch>
 !df = !sched.frag<16x16xf32, #d>
 
-// CHECK-LABEL: llvm.mlir.global external @product_shared() {addr_space = 3 : i32
+// CHECK-LABEL: llvm.mlir.global external @product$shared() {addr_space = 3 : i32
 // CHECK: tegula.device_entry @product args {{.*}} threads 32 shared 2048 checks []
 // CHECK: llvm.func @product(%{{.*}}: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %{{.*}}: i64, %{{.*}}: !llvm.ptr<1>
 // CHECK-SAME: nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 32>

@@ -17,7 +17,7 @@
 !df = !sched.frag<32x32xf32, #d>
 !rf = !sched.frag<32xf32, #r>
 
-// CHECK-LABEL: llvm.mlir.global internal @largest_shared() {addr_space = 3 : i32
+// CHECK-LABEL: llvm.mlir.global internal @largest$shared() {addr_space = 3 : i32
 // CHECK: !llvm.array<512 x i8>
 // CHECK: tegula.device_entry @largest {{.*}} threads 64 shared 512 checks []
 // CHECK: llvm.func @largest({{.*}}attributes {passthrough = {{.*}}["amdgpu-agpr-alloc", "0"]{{.*}}rocdl.flat_work_group_size = "64,64", rocdl.kernel}
