@@ -24,7 +24,7 @@ import pytest
 from built import tool
 
 Array = npt.NDArray[Any]
-TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int32": "i32", "int64": "i64"}
+TYPES = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16", "int32": "i32", "int64": "i64"}
 LAYOUT = (
     "e-m:e-p:64:64-p1:64:64-p2:32:32-p3:32:32-p4:64:64-p5:32:32-p6:32:32-p7:160:256:256:32-p8:128:128:128:48"
     "-p9:192:256:256:32-i64:64-v16:16-v24:32-v32:32-v48:64-v96:128-v192:256-v256:256-v512:512-v1024:1024"
@@ -111,6 +111,11 @@ class Product:
     k: int
     own: int
 
+    @property
+    def sums(self) -> Any:
+        """The type of C and of the result."""
+        return np.float64 if self.dtype is np.float64 else np.float32
+
 
 PRODUCTS = (
     Product("f32.32x32x8f16", np.float16, "<4 x half>", 32, 8, 4),
@@ -123,6 +128,7 @@ PRODUCTS = (
     Product("f32.16x16x32.f16", np.float16, "<8 x half>", 16, 32, 8),
     Product("f32.32x32x16.bf16", ml_dtypes.bfloat16, "<8 x bfloat>", 32, 16, 8),
     Product("f32.16x16x32.bf16", ml_dtypes.bfloat16, "<8 x bfloat>", 16, 32, 8),
+    Product("f64.16x16x4f64", np.float64, "double", 16, 4, 1),
 )
 
 
@@ -136,6 +142,8 @@ def result(p: Product, matrix: Array) -> Array:
     """The result as lanes hold it: groups of four rows, dealt to the parts of the wave in turn."""
     lanes, registers = np.arange(64)[:, None], np.arange(p.edge * p.edge // 64)[None, :]
     parts = 64 // p.edge
+    if p.dtype is np.float64:
+        return matrix[lanes // p.edge + 4 * registers, lanes % p.edge]
     rows = 4 * (lanes // p.edge) + registers % 4 + 4 * parts * (registers // 4)
     return matrix[rows, lanes % p.edge]
 
@@ -143,22 +151,23 @@ def result(p: Product, matrix: Array) -> Array:
 def product_body(p: Product) -> str:
     count = p.edge * p.edge // 64
     bits = p.own * np.dtype(p.dtype).itemsize
+    sums = "double" if p.sums is np.float64 else "float"
     return f"""
   %ia = mul i32 %lane, {bits}
   %pa = getelementptr i8, ptr addrspace(1) %a, i32 %ia
   %pb = getelementptr i8, ptr addrspace(1) %b, i32 %ia
-  %ic = mul i32 %lane, {4 * count}
+  %ic = mul i32 %lane, {np.dtype(p.sums).itemsize * count}
   %pc = getelementptr i8, ptr addrspace(1) %c, i32 %ic
   %pd = getelementptr i8, ptr addrspace(1) %d, i32 %ic
   %va = load {p.vector}, ptr addrspace(1) %pa, align 4
   %vb = load {p.vector}, ptr addrspace(1) %pb, align 4
-  %vc = load <{count} x float>, ptr addrspace(1) %pc, align 4
-  %vd = call <{count} x float> @llvm.amdgcn.mfma.{p.name}({p.vector} %va, {p.vector} %vb,
-    <{count} x float> %vc, i32 0, i32 0, i32 0)
-  store <{count} x float> %vd, ptr addrspace(1) %pd, align 4
+  %vc = load <{count} x {sums}>, ptr addrspace(1) %pc, align 4
+  %vd = call <{count} x {sums}> @llvm.amdgcn.mfma.{p.name}({p.vector} %va, {p.vector} %vb,
+    <{count} x {sums}> %vc, i32 0, i32 0, i32 0)
+  store <{count} x {sums}> %vd, ptr addrspace(1) %pd, align 4
   ret void
 ---
-declare <{count} x float> @llvm.amdgcn.mfma.{p.name}({p.vector}, {p.vector}, <{count} x float>,
+declare <{count} x {sums}> @llvm.amdgcn.mfma.{p.name}({p.vector}, {p.vector}, <{count} x {sums}>,
   i32 immarg, i32 immarg, i32 immarg)
 """
 
@@ -170,8 +179,8 @@ def test_mfma(tmp_path: Path, p: Product) -> None:
     print("seed", seed)
     rng = np.random.default_rng(seed)
     a, b = (rng.integers(-8, 9, (p.edge, p.k)).astype(p.dtype) for _ in range(2))
-    c = rng.integers(-100, 100, (p.edge, p.edge)).astype(np.float32)
-    d = a.astype(np.float32) @ b.astype(np.float32).T + c
+    c = rng.integers(-100, 100, (p.edge, p.edge)).astype(p.sums)
+    d = a.astype(p.sums) @ b.astype(p.sums).T + c
     buffers = [
         Buffer("a", operand(p, a)), Buffer("b", operand(p, b)), Buffer("c", result(p, c)),
         Buffer("d", result(p, d), is_result=True),

@@ -22,9 +22,10 @@ enum class MfmaForm : unsigned char {
   F32M16N16K32F16,
   F32M32N32K16BF16,
   F32M16N16K32BF16,
+  F64M16N16K4F64,
 };
 
-enum class MfmaElement : unsigned char { F16, BF16, F32 };
+enum class MfmaElement : unsigned char { F16, BF16, F32, F64 };
 
 struct MfmaShape {
   /// For counters: "mfma.32x32x8.f16".
@@ -34,7 +35,7 @@ struct MfmaShape {
   unsigned edge, k;
   /// Neighbours along k that a lane holds: it has k = own * (lane / edge) + i.
   unsigned own;
-  /// Words of A (as many of B) and of C.
+  /// Words (f64: pairs of words) of A, as many of B, and of C.
   unsigned a, c;
 };
 
@@ -49,6 +50,7 @@ constexpr MfmaShape mfmaShapes[] = {
     {"mfma.16x16x32.f16", MfmaElement::F16, 16, 32, 8, 4, 4},
     {"mfma.32x32x16.bf16", MfmaElement::BF16, 32, 16, 8, 4, 16},
     {"mfma.16x16x32.bf16", MfmaElement::BF16, 16, 32, 8, 4, 4},
+    {"mfma.16x16x4.f64", MfmaElement::F64, 16, 4, 1, 1, 4},
 };
 
 } // namespace tegula::sim

@@ -11,9 +11,10 @@
 //
 //   E = 32:  8 (r / 4) + 4 (l / 32) + r % 4     r < 16
 //   E = 16:  4 (l / 16) + r                     r < 4
+//   f64:     l / 16 + 4 r                       r < 4
 //
 // (CDNA 3 instruction set guide, "Matrix Arithmetic Instructions".) Sums are chains of
-// fused multiply-adds of f32 in the order of k.
+// fused multiply-adds in the order of k, of f32 (f64: of f64).
 //
 //===----------------------------------------------------------------------===//
 
@@ -28,38 +29,49 @@ constexpr int W = 64;
 using U32 = uint32_t;
 using U64 = uint64_t;
 
-/// A (or B) by k: rows of `edge` floats, as they stand beside one another in a register;
+/// What elements are multiplied and added as.
+template <MfmaElement E> struct SumOf {
+  using Type = float;
+};
+template <> struct SumOf<MfmaElement::F64> {
+  using Type = double;
+};
+template <MfmaElement E> using Sum = typename SumOf<E>::Type;
+
+/// A (or B) by k: rows of `edge` elements, as they stand beside one another in a register;
 /// and which rows of A (columns of B) are all defined.
-struct Operand {
-  alignas(64) float at[32][32];
+template <typename T> struct Operand {
+  alignas(64) T at[32][32];
   uint64_t good;
 };
 
-/// One element of each lane as a float: `half` of the word.
-template <MfmaElement E> static SIM_INLINE Vec<float, W> widen(Vec<U32, W> words, unsigned half) {
-  if constexpr (E == MfmaElement::F32)
-    return __builtin_bit_cast(Vec<float, W>, words);
-  else if constexpr (E == MfmaElement::BF16)
+/// One element of each lane, widened: `half` of the word of register `s`.
+template <MfmaElement E> static SIM_INLINE Vec<Sum<E>, W> widen(Warp &w, Slot s, unsigned half) {
+  if constexpr (E == MfmaElement::F32 || E == MfmaElement::F64) {
+    return get<Sum<E>, W>(w, s);
+  } else if constexpr (E == MfmaElement::BF16) {
+    Vec<U32, W> words = get<U32, W>(w, s);
     return __builtin_bit_cast(Vec<float, W>, half ? words & 0xFFFF0000u : words << 16);
-  else {
+  } else {
+    Vec<U32, W> words = get<U32, W>(w, s);
     auto bits = __builtin_convertvector(half ? words >> 16 : words, Vec<uint16_t, W>);
     return __builtin_convertvector(__builtin_bit_cast(Vec<_Float16, W>, bits), Vec<float, W>);
   }
 }
 
 template <MfmaElement E, unsigned Edge>
-static SIM_INLINE void readOperand(Warp &w, const Slot *in, const MfmaShape &shape, Operand &o) {
-  constexpr unsigned perWord = E == MfmaElement::F32 ? 1 : 2;
+static SIM_INLINE void readOperand(Warp &w, const Slot *in, const MfmaShape &shape,
+                                   Operand<Sum<E>> &o) {
+  constexpr unsigned perWord = E == MfmaElement::F32 || E == MfmaElement::F64 ? 1 : 2;
   U64 bad = 0;
   for (unsigned r = 0; r < shape.a; ++r) {
-    Vec<U32, W> words = get<U32, W>(w, in[r]);
     for (unsigned i = 0; i < perWord; ++i) {
-      alignas(64) float values[W];
-      Vec<float, W> wide = widen<E>(words, i);
+      alignas(64) Sum<E> values[W];
+      Vec<Sum<E>, W> wide = widen<E>(w, in[r], i);
       std::memcpy(values, &wide, sizeof(values));
       for (unsigned part = 0; part < W / Edge; ++part)
         std::memcpy(o.at[shape.own * part + perWord * r + i], values + part * Edge,
-                    Edge * sizeof(float));
+                    Edge * sizeof(Sum<E>));
     }
     bad |= ~w.defined[in[r]];
   }
@@ -70,23 +82,27 @@ static SIM_INLINE void readOperand(Warp &w, const Slot *in, const MfmaShape &sha
 }
 
 /// Row of the result that part `part` of the wave holds in register r.
-template <unsigned Edge> static SIM_INLINE unsigned resultRow(unsigned part, unsigned r) {
+template <MfmaElement E, unsigned Edge>
+static SIM_INLINE unsigned resultRow(unsigned part, unsigned r) {
+  if (E == MfmaElement::F64)
+    return part + 4 * r;
   return Edge == 32 ? 8 * (r / 4) + 4 * part + r % 4 : 4 * part + r;
 }
 
 template <MfmaElement E, unsigned Edge>
 static SIM_INLINE void multiply(Warp &w, const Inst *pc, const MfmaShape &shape) {
-  using Row = float __attribute__((ext_vector_type(Edge)));
+  using Row = Sum<E> __attribute__((ext_vector_type(Edge)));
+  constexpr unsigned bytes = Edge * sizeof(Sum<E>);
   const Slot *in = pc->extra->in.data(), *out = pc->extra->out.data();
   const Slot *c = in + 2 * shape.a;
-  Operand a, b;
+  Operand<Sum<E>> a, b;
   readOperand<E, Edge>(w, in, shape, a);
   readOperand<E, Edge>(w, in + shape.a, shape, b);
-  alignas(64) float sum[Edge][Edge];
+  alignas(64) Sum<E> sum[Edge][Edge];
   constexpr unsigned parts = W / Edge;
   for (unsigned r = 0; r < shape.c; ++r)
     for (unsigned part = 0; part < parts; ++part)
-      std::memcpy(sum[resultRow<Edge>(part, r)], slot<W>(w, c[r]) + part * Edge * 4, Edge * 4);
+      std::memcpy(sum[resultRow<E, Edge>(part, r)], slot<W>(w, c[r]) + part * bytes, bytes);
   // Two rows at a time, so that their chains overlap.
   for (unsigned m = 0; m < Edge; m += 2) {
     Row s0, s1;
@@ -105,7 +121,7 @@ static SIM_INLINE void multiply(Warp &w, const Inst *pc, const MfmaShape &shape)
   for (unsigned r = 0; r < shape.c; ++r) {
     U64 good = 0;
     for (unsigned part = 0; part < parts; ++part)
-      if ((a.good >> resultRow<Edge>(part, r)) & 1)
+      if ((a.good >> resultRow<E, Edge>(part, r)) & 1)
         good |= b.good << (part * Edge);
     // A bad element of A spoils its row, one of B its column, one of C only itself.
     defined[r] = good & w.defined[c[r]];
@@ -113,7 +129,7 @@ static SIM_INLINE void multiply(Warp &w, const Inst *pc, const MfmaShape &shape)
   for (unsigned r = 0; r < shape.c; ++r) {
     w.defined[out[r]] = defined[r];
     for (unsigned part = 0; part < parts; ++part)
-      std::memcpy(slot<W>(w, out[r]) + part * Edge * 4, sum[resultRow<Edge>(part, r)], Edge * 4);
+      std::memcpy(slot<W>(w, out[r]) + part * bytes, sum[resultRow<E, Edge>(part, r)], bytes);
   }
 }
 
@@ -138,6 +154,9 @@ static void Mfma(Warp &w, const Inst *pc) {
     break;
   case MfmaElement::F32:
     dispatch<MfmaElement::F32>(w, pc);
+    break;
+  case MfmaElement::F64:
+    multiply<MfmaElement::F64, 16>(w, pc, mfmaShapes[pc->extra->variant]);
     break;
   }
   ++w.matrixOps[pc->extra->counter];

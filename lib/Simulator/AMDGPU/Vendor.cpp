@@ -46,6 +46,7 @@ MFMA(F32M32N32K16F16)
 MFMA(F32M16N16K32F16)
 MFMA(F32M32N32K16BF16)
 MFMA(F32M16N16K32BF16)
+MFMA(F64M16N16K4F64)
 #undef MFMA
 } // namespace variants
 
@@ -332,9 +333,15 @@ static bool mfma(Decoder &d, const IntrinsicInst &call, const Row &row) {
     if (Decoder::constantOf(call.getArgOperand(i)) != 0)
       return d.unsupported(call, "broadcasts and permutations of blocks are not modelled");
   std::vector<Reg> in, out;
-  for (unsigned i = 0; i < 3; ++i)
-    for (Reg word : d.words(call.getArgOperand(i)))
-      in.push_back(word);
+  for (unsigned i = 0; i < 3; ++i) {
+    const Value *operand = call.getArgOperand(i);
+    if (shape.element == MfmaElement::F64)
+      for (const Component &c : d.get(operand))
+        in.push_back(c.reg);
+    else
+      for (Reg word : d.words(operand))
+        in.push_back(word);
+  }
   if (in.size() != 2 * shape.a + shape.c)
     return false;
   for (const Component &c : d.define(call))
