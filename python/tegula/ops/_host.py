@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 import tegula as tg
-from tegula._frontend.arrays import TORCH, describe, numpy_dtype
+from tegula._frontend.arrays import TORCH, describe, dtype_of, numpy_dtype
+from tegula._frontend.recording import HostArray
 from tegula.errors import LaunchError
 from tegula.language.dtypes import BY_NAME, DType
 
@@ -26,6 +27,41 @@ from tegula.language.dtypes import BY_NAME, DType
 def tile_bytes() -> int:
     """Bytes that the tiles of an instance may take: three quarters of what the target keeps near a core."""
     return tg.target.on_chip_bytes * 3 // 4
+
+
+@dataclass(frozen=True, slots=True)
+class Registers:
+    """Where registers hold whole tiles: the bytes that an instance may keep there, and those that it may stream past.
+
+    Results, sums and what is carried stay in registers; the tiles that they are made of pass through shared memory.
+    """
+
+    kept: int
+    streamed: int
+
+
+def registers(size: int) -> Registers | None:
+    """The room of an instance whose elements have `size` bytes; None where tiles lie in memory near the core.
+
+    An instance has the registers of several vector units. Matrix units, which take elements of two bytes, have each
+    element of an operand in one register; products of wider ones are multiply-adds of lanes, which hold copies of
+    what they share: they take a fifth of the tiles.
+    """
+    unit = tg.target.vector_bytes * tg.target.vector_registers
+    if unit < 2**14:
+        return None
+    return Registers(5 * unit if size <= 2 else unit, tg.target.on_chip_bytes)
+
+
+def instance_bytes(size: int) -> int:
+    """Bytes that all tiles of an instance may take together, wherever they lie."""
+    room = registers(size)
+    return tile_bytes() if room is None else min(room.kept, room.streamed)
+
+
+def element_bytes(x: Any) -> int:
+    """Bytes of an element of an array, or of one of a program that is being recorded."""
+    return (x.dtype if isinstance(x, HostArray) else dtype_of(x, "x")).bytes
 
 
 @dataclass(frozen=True, slots=True)

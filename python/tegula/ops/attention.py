@@ -34,7 +34,17 @@ import tegula as tg
 from tegula import A, In, Opt, Out, Span, T, Tile, U, View, i1, index, tile
 from tegula.errors import LaunchError
 from tegula.language import dtypes
-from tegula.ops._host import Argument, argument, empty, floating, same, tile_bytes
+from tegula.ops._host import (
+    Argument,
+    Registers,
+    argument,
+    element_bytes,
+    empty,
+    floating,
+    registers,
+    same,
+    tile_bytes,
+)
 from tegula.ops._torch import Operator, in_graph, plan
 
 Q = In[T, "B H M $D"]
@@ -242,7 +252,7 @@ PACKING = 20
 
 
 def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> tuple[int, int]:
-    """BM and BN, from sizes and the target: results must not depend on the number of threads.
+    """BM and BN where tiles lie in memory, from sizes and the target: not from the number of threads.
 
     Tiles of k, v, q and the accumulator together stay below three quarters of a core's memory; masked or
     short streams take narrower tiles, so that less of a tile is cut off. Each instance reads and packs
@@ -265,15 +275,45 @@ def tiles(queries: int, keys: int, width: int, causal: bool, heads: int = 0) -> 
     return bm, bn
 
 
-def tiles_of_queries(m: int, n: int, d: int, dv: int, causal: bool, heads: int = 0) -> dict[str, int]:
-    """Tiles where an instance owns queries and streams keys."""
-    bm, bn = tiles(m, n, tg.round_up(d, 16) + tg.round_up(dv, 16), causal, heads)
+SHAPES = ((128, 64), (64, 64), (64, 32), (32, 32), (32, 16), (16, 16))
+
+
+def register_tiles(
+    owned: int, streamed: int, row: int, scores: int, step: int, size: int, room: Registers
+) -> tuple[int, int]:
+    """Rows of an instance and of a step where what it keeps is in registers, for elements of `size` bytes.
+
+    A row that is owned keeps `row` bytes; `scores` tiles of rows by steps are alive at a time; a row of a step is
+    `step` bytes, and half of the memory that steps pass through holds one.
+    """
+    rows, columns = (next((n for n in (16, 32, 64) if length <= n), 128) for length in (owned, streamed))
+    for r, c in SHAPES:
+        kept = r * (row + scores * c * (max(size, 4) + size))
+        if r <= rows and c <= columns and kept <= room.kept and 2 * c * step <= room.streamed:
+            return r, c
+    return SHAPES[-1]
+
+
+def tiles_of_queries(
+    m: int, n: int, d: int, dv: int, causal: bool, size: int, heads: int = 0, again: bool = False
+) -> dict[str, int]:
+    """Tiles where an instance owns queries and streams keys; `again` for dq, which computes the weights again."""
+    d, dv, acc, room = tg.round_up(d, 16), tg.round_up(dv, 16), max(size, 4), registers(size)
+    if room is None:
+        bm, bn = tiles(m, n, d + dv, causal, heads)
+    else:
+        row = acc * d + size * (d + dv) if again else acc * dv + size * d
+        bm, bn = register_tiles(m, n, row, 1 + again, size * (d + dv), size, room)
     return {"BM": bm, "BN": bn}
 
 
-def tiles_of_keys(m: int, n: int, d: int, dv: int, causal: bool) -> dict[str, int]:
+def tiles_of_keys(m: int, n: int, d: int, dv: int, causal: bool, size: int) -> dict[str, int]:
     """Tiles where an instance owns keys and streams queries: two inputs and two accumulators, the same sizes."""
-    bn, bm = tiles(n, m, 2 * (tg.round_up(d, 16) + tg.round_up(dv, 16)), causal)
+    width, room = tg.round_up(d, 16) + tg.round_up(dv, 16), registers(size)
+    if room is None:
+        bn, bm = tiles(n, m, 2 * width, causal)
+    else:
+        bn, bm = register_tiles(n, m, (max(size, 4) + size) * width, 2, size * width, size, room)
     return {"BM": bm, "BN": bn}
 
 
@@ -292,7 +332,7 @@ def attention_program(
 ) -> Any:
     """o and lse. A bias is one of values, a mask one of truth values."""
     o, lse = tg.empty_like(q, shape=(*q.shape[:3], v.shape[3])), tg.empty(q.shape[:3], A)
-    sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None
+    sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None, element_bytes(q)
     heads = q.shape[0] * q.shape[1]
     attention_fwd(q, k, v, o, scale, lse, left, right, softcap, bias, mask, **plan(tiles_of_queries, *sizes, heads))
     return o, lse, tg.save(q, k, v, bias, mask, o, lse)
@@ -314,7 +354,7 @@ def _(
     q, k, v, bias, mask, o, lse = saved
     delta = tg.empty_like(lse)
     row_dot(o, do, delta, dlse)
-    sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None
+    sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None, element_bytes(q)
     args = scale, left, right, softcap, bias, mask
     dq = dk = dv = None
     if needs[1] or needs[2]:
@@ -322,7 +362,7 @@ def _(
         attention_dkdv(q, k, v, do, lse, delta, dk, dv, *args, **plan(tiles_of_keys, *sizes))
     if needs[0]:
         dq = tg.empty_like(q)
-        attention_dq(q, k, v, do, lse, delta, dq, *args, **plan(tiles_of_queries, *sizes))
+        attention_dq(q, k, v, do, lse, delta, dq, *args, **plan(tiles_of_queries, *sizes, 0, True))
     return dq, dk, dv
 
 
@@ -399,7 +439,7 @@ def attention(
         o = empty(x, (B, H, M, DV), x.dtype)
     lse = empty(x, (B, H, M), dtypes.acc_of(x.dtype)) if return_lse else None
     if B * H * M * DV:
-        sizes = tiles_of_queries(M, N, D, DV, left is not None or right is not None, B * H)
+        sizes = tiles_of_queries(M, N, D, DV, left is not None or right is not None, x.dtype.bytes, B * H)
         attention_fwd(q, k, v, o, scale, lse, left, right, softcap, **masks, **sizes)
     return (o, lse) if return_lse else o
 

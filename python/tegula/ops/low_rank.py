@@ -36,8 +36,18 @@ import tegula as tg
 from tegula import A, In, Opt, Out, Span, T, Tile, U, View, const, fn, i1, index, tile
 from tegula.errors import LaunchError, Remark
 from tegula.language import dtypes
-from tegula.ops._host import Argument, argument, empty, floating, parameter, same, tile_bytes
-from tegula.ops.attention import keys_of, pad16, tiles, visible
+from tegula.ops._host import (
+    Argument,
+    argument,
+    empty,
+    floating,
+    instance_bytes,
+    parameter,
+    registers,
+    same,
+    tile_bytes,
+)
+from tegula.ops.attention import keys_of, pad16, register_tiles, tiles, visible
 from tegula.ops.matmul import ACTIVATIONS, gelu, matmul, multiply, rows_are_even
 
 # ---- Feed-forward
@@ -289,13 +299,13 @@ def _feed_forward(
     batches, m = (1, math.prod(array.shape[:-1])) if rows_are_even(array) else (math.prod(array.shape[:-2]), -1)
     x3 = x.reshape(batches, m, H)  # copies only where several batch axes have uneven steps
     y3 = y.reshape(batches, m, N)
-    chosen = plan(batches, y3.shape[1], inner, E, R2, array.dtype.bytes, tile_bytes())
+    chosen = plan(batches, y3.shape[1], inner, E, R2, array.dtype.bytes, instance_bytes(array.dtype.bytes))
     act = named[activation]
     if chosen.splits == 1:
         sizes = {"BM": chosen.rows, "BK": _step(H), "BE": chosen.wide, "BN": _step(N)}
         low_rank_ffn_rows(x3, u1, v1, u2, v2, y3, b1, b2, *(gate or (None, None)), activation=act, **sizes)
         return y
-    _remark(name, inner, R2, chosen, chosen.recompute(H, inner, E, R2, N))
+    _remark(name, inner, R2, chosen, chosen.recompute(H, inner, E, R2, N), instance_bytes(array.dtype.bytes))
     rows = x3.reshape(-1, H)
     s = empty(array, (len(rows), R2), array.dtype)
     sizes = {"BM": chosen.rows, "BR": chosen.block, "BE": chosen.wide}
@@ -310,10 +320,10 @@ def _step(n: int) -> int:
     return next((s for s in (16, 32, 64) if n <= s), 128)
 
 
-def _remark(name: str, inner: Sequence[int], r2: int, chosen: Plan, factor: float) -> None:
+def _remark(name: str, inner: Sequence[int], r2: int, chosen: Plan, factor: float, most: int) -> None:
     ranks = " and ".join(map(str, (*inner, r2)))
     warnings.warn(
-        f"{name}: accumulators of ranks {ranks} do not fit the {tile_bytes() // 1024} KiB of an instance: the last "
+        f"{name}: accumulators of ranks {ranks} do not fit the {most // 1024} KiB of an instance: the last "
         f"rank is computed in {chosen.splits} blocks of {chosen.block}, with {factor:.2f} times the multiply-adds",
         Remark,
         stacklevel=4,
@@ -444,6 +454,20 @@ def rebuilt_tiles(
     return bm, min(bn, 64) if bm > 128 else bn
 
 
+def attention_tiles(
+    m: int, n: int, ranks: tuple[int, int], dims: tuple[int, int], causal: bool, heads: int, size: int, absorb: bool
+) -> tuple[int, int]:
+    """BM and BN of a form on the target, for elements of `size` bytes."""
+    room, acc = registers(size), max(size, 4)
+    if room is None and not absorb:
+        return rebuilt_tiles(m, n, ranks, dims, causal, heads)
+    (rk, rv), (d, dv) = ((tg.round_up(x, 16), tg.round_up(y, 16)) for x, y in (ranks, dims))
+    if room is None:
+        return tiles(m, n, rk + rv, causal, heads)
+    row = acc * rv + size * rk if absorb else acc * dv + size * d + (acc + size) * (d + dv)  # keys and values made here
+    return register_tiles(m, n, row, 1, size * (rk + rv), size, room)
+
+
 def low_rank_attention(
     pq: Any,
     vq: Any,
@@ -517,10 +541,10 @@ def low_rank_attention(
     o = empty(model, (B, H, M, DV), model.dtype)
     if math.prod(o.shape):
         ranks, dims = (RK, RV), (D, DV)
-        bm, bn = rebuilt_tiles(M, N, ranks, dims, causal, B * H)
+        bm, bn = attention_tiles(M, N, ranks, dims, causal, B * H, model.dtype.bytes, False)
         absorb = form == "absorbed" or (form is None and absorbing_is_cheaper(M, N, bm, ranks, dims))
         if absorb:
-            bm, bn = tiles(M, N, tg.round_up(RK, 16) + tg.round_up(RV, 16), causal, B * H)
+            bm, bn = attention_tiles(M, N, ranks, dims, causal, B * H, model.dtype.bytes, True)
         scale = float(D**-0.5 if scale is None else scale)
         right = 0 if causal else None
         low_rank_attention_fwd(

@@ -27,7 +27,7 @@ import tegula as tg
 from tegula import A, In, Opt, Out, T, Tile, U, fn, tile
 from tegula.errors import LaunchError
 from tegula.language.dtypes import acc_of
-from tegula.ops._host import Argument, empty, floating, parameter, same
+from tegula.ops._host import Argument, Registers, element_bytes, empty, floating, parameter, registers, same
 from tegula.ops._sums import column_sums
 from tegula.ops._torch import Operator, in_graph, plan
 
@@ -135,9 +135,35 @@ ROWS = (256, 192, 128, 96, 64, 32, 16, 8)
 COLUMNS = (256, 192, 128, 64, 32)
 
 
+SQUARES = (128, 64, 32)
+
+
+@functools.lru_cache(maxsize=4096)  # a pure function of sizes
+def register_tiles(batches: int, m: int, n: int, k: int, size: int, room: Registers) -> tuple[int, int, int]:
+    """BM, BN and BK where the sums stay in registers: steps cost nothing, so a row of one is at most 128 bytes.
+
+    The time of each choice is estimated for many workers, in multiply-adds; a tile's operands are read once per tile.
+    """
+    most = 128 // size
+    bk = next((s for s in (16, 32, 64) if s <= most and k <= s), most)
+    best, chosen = math.inf, (SQUARES[-1], SQUARES[-1], min(bk, 16))
+    for bm in SQUARES:
+        for bn in SQUARES:
+            step = bk
+            while step > 16 and 3 * (bm + bn) * step * size > room.streamed:
+                step //= 2
+            kept = bm * bn * max(size, 4) + (bm + bn) * step * size
+            count = batches * tg.cdiv(m, bm) * tg.cdiv(n, bn)
+            one = bm * bn * k * (1 + 32 / bm + 32 / bn)
+            cost = sum(one * tg.cdiv(count, w) * w for w in (16, 32, 64, 128))
+            if kept <= room.kept and cost < best:
+                best, chosen = cost, (bm, bn, step)
+    return chosen
+
+
 @functools.lru_cache(maxsize=4096)  # a pure function of four sizes
 def tiles(batches: int, m: int, n: int, k: int) -> tuple[int, int, int]:
-    """BM, BN and BK, from sizes alone: results must not depend on the number of threads.
+    """BM, BN and BK where tiles lie in memory, from sizes alone: results must not depend on the number of threads.
 
     The largest tiles read each operand least often. They lose where they stick out of the matrix, and
     where there are too few to share out evenly, whatever the number of workers; so the time of each
@@ -157,16 +183,17 @@ def tiles(batches: int, m: int, n: int, k: int) -> tuple[int, int, int]:
     return bm_best, bn_best, bk
 
 
-def tiles_of(batches: int, m: int, n: int, k: int) -> dict[str, int]:
-    """`tiles` as keywords."""
-    bm, bn, bk = tiles(batches, m, n, k)
+def tiles_of(batches: int, m: int, n: int, k: int, size: int) -> dict[str, int]:
+    """BM, BN and BK for elements of `size` bytes on the target."""
+    room = registers(size)
+    bm, bn, bk = tiles(batches, m, n, k) if room is None else register_tiles(batches, m, n, k, size, room)
     return {"BM": bm, "BN": bn, "BK": bk}
 
 
 def multiply(a: Any, b: Any, c: Any, by_columns: bool = False, **epilogue: Any) -> None:
     """c = a·b of four axes, b read as its strides suit; with `by_columns` c = a·bᵀ."""
     (G, B, M, N), K = c.shape, a.shape[3]
-    sizes = plan(tiles_of, G * B, M, N, K)
+    sizes = plan(tiles_of, G * B, M, N, K, element_bytes(c))
     if not sizes:
         return  # only shapes are looked at
     if _is_turned(b):
@@ -205,7 +232,7 @@ def _(saved: Any, dc: Any, *, activation: str | None, needs: tuple[bool, ...]) -
         multiply(dz, b, da, by_columns=True)
     if needs[1]:
         db = tg.empty_like(b)
-        matmul_tiles(None, dz, db, at=a, **plan(tiles_of, G * B, K, N, M))
+        matmul_tiles(None, dz, db, at=a, **plan(tiles_of, G * B, K, N, M, element_bytes(db)))
     if needs[2]:
         dbias = tg.empty_like(bias)
         column_sums(dz, dbias)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import tegula as tg
 from tegula.errors import LaunchError
 from tegula.language.dtypes import DType, acc_of
-from tegula.ops._host import Argument, argument, empty, floating, parameter
+from tegula.ops._host import Argument, argument, empty, floating, parameter, registers
 from tegula.ops._torch import Operator, in_graph, plan
 from tegula.ops.schnet.filters import Network
 from tegula.ops.schnet.functions import ACTIVATIONS, BASES, ENVELOPES, Centres, centres
@@ -27,7 +27,9 @@ from tegula.ops.schnet.nodes import Layer, project, update
 
 
 def tiles(width: int) -> dict[str, int]:
-    """From the width of the features alone: a node's bits must not depend on what else is in the batch."""
+    """From the width of the features and the target: a node's bits must not depend on what else is in the batch."""
+    if registers(4) is not None:  # what an edge has of the features stays in registers
+        return {"BE": 32 if width <= 64 else 16}
     return {"BE": 64 if width <= 64 else 32}
 
 
