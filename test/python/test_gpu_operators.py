@@ -36,7 +36,7 @@ REFUSALS: list[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     ("not a function of 'trips'", ("attention_backward", "attention_backward_biased"), ALL, TARGETS),
     ("not a function of 'trips'", ("schnet_cfconv", "schnet_cfconv_directed"), ("f64", "f32"), ("sm_80",)),
     ("not a function of 'trips'", ("network schnetpack", "network pyg"), ("f64", "f32"), ("sm_80",)),
-    ("tile of rank 0", ("network pyg",), ("f32",), ("gfx942",)),
+    ("tile of rank 0", ("network schnetpack", "network pyg"), ("f64", "f32"), ("gfx942",)),
     ("tile of rank 0", ("network cgschnet", "network table"), ("f32", "bf16"), TARGETS),
     ("shared memory: ", ("attention_large", "low_rank_swiglu"), ("f64",), ("gfx942",)),
 ]
