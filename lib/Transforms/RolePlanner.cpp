@@ -182,7 +182,11 @@ ScheduleAttr RolePlanner::plan(StreamOp stream) {
   const Copying *engine = gpu.findCopy(CopyEngine::Async);
   bool beside = engine && engine->mostBytes >= pieceBytes &&
                 engine->completesAs(Completion::Fifo) &&
-                llvm::all_of(loads, [&](LoadOp load) { return hasAlignedRows(load); });
+                llvm::all_of(loads, [&](LoadOp load) {
+                  // Elements that are pieces themselves need no promise.
+                  int64_t bytes = load.getTile().getType().getElementTypeBitWidth() / 8;
+                  return bytes >= engine->leastBytes || hasAlignedRows(load);
+                });
   SmallVector<SmallVector<LoadOp>> groups = groupByReader(loads);
   // Through registers, all loads of a trip share a ring: one barrier for all.
   if (!beside && groups.size() > 1)

@@ -418,11 +418,28 @@ LogicalResult gpu::lower(sched::CopyOp op, Lowering &lowering) {
         return Values();
       });
     };
+    // Rows that start at any element, where that is as much as a piece may be.
+    auto besideByElement = [&]() -> Values {
+      int64_t total = tile[0] * tile[1], threads = lowering.threads();
+      return e.loop(lowering.thread, e.i32(total), threads, {}, [&](Value number, ValueRange) {
+        Coordinate row{e.div(number, tile[1]), ~uint64_t(0), 0};
+        Coordinate col{e.rem(number, tile[1]), ~uint64_t(0), 0};
+        SmallVector<Coordinate> at = access.split(e, row, col);
+        Value inside = access.isInside(e, at);
+        Value valid = inside ? e.select(inside, e.i32(bytes), e.i32(0)) : Value();
+        lowering.vendor.copyAsync(e, target(row, col), access.address(e, at), bytes, valid);
+        return Values();
+      });
+    };
     if (op.getPad() || !lowering.vendor.canCopyAsync(width * bytes)) {
       op.emitRemark() << "copy moves elements one by one through registers: "
                       << (op.getPad() ? "it pads with a number"
                                       : "its rows start anywhere in memory");
       byElement();
+      return;
+    }
+    if (lowering.vendor.canCopyAsync(bytes)) {
+      e.choose(access.isAligned(e, width * bytes), beside, besideByElement);
       return;
     }
     e.choose(access.isAligned(e, width * bytes), beside, byElement);

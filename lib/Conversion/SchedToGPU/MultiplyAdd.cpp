@@ -28,6 +28,8 @@ using namespace tegula::gpu;
 
 /// Multiply-adds that the body of the loop is written out to, at most.
 static constexpr int64_t bodySize = 512;
+/// Registers of operands that it may have in flight at once: more would only push out sums.
+static constexpr int64_t operandWords = 64;
 /// Depth of one step at most.
 static constexpr int64_t mostStep = 4;
 
@@ -200,8 +202,11 @@ LogicalResult MultiplyAdd::run() {
   int64_t stepDepth = std::min<int64_t>(mostStep, 16 / bytesOf(a->buffer.storage.elem));
   int64_t whole = depth / stepDepth * stepDepth;
   int64_t block = a->lines.size() * b->lines.size();
+  int64_t words = (a->lines.size() + b->lines.size()) * stepDepth *
+                  llvm::divideCeil(bytesOf(a->buffer.storage.elem), 4);
   int64_t steps = 1;
-  while (block * stepDepth * steps * 2 <= bodySize && whole % (stepDepth * steps * 2) == 0)
+  while (block * stepDepth * steps * 2 <= bodySize && words * steps * 2 <= operandWords &&
+         whole % (stepDepth * steps * 2) == 0)
     steps *= 2;
   uint64_t bits = (llvm::PowerOf2Ceil(whole) - 1) & ~uint64_t(stepDepth * steps - 1);
   sums = e.loop(e.i32(0), e.i32(whole), stepDepth * steps, sums, [&](Value k, ValueRange carried) {

@@ -138,6 +138,8 @@ std::vector<RoleMaterializer::Use> RoleMaterializer::getUses(Value tile) {
 }
 
 LogicalResult RoleMaterializer::convert(LoadOp op) {
+  if (copyShared(op))
+    return success();
   OpBuilder builder(op);
   auto tile = cast<RankedTensorType>(op.getTile().getType());
   for (const Use &use : getUses(op.getTile())) {
@@ -201,33 +203,65 @@ RoleMaterializer::Stored RoleMaterializer::getStored(Value tile) {
   return it->second;
 }
 
-/// A ring of one stage, filled where the tile is made.
-Value RoleMaterializer::putShared(Value tile) {
-  Value fragment = getFragment(tile);
-  Location loc = fragment.getLoc();
-  auto type = cast<RankedTensorType>(tile.getType());
+/// A ring of one stage for `tile`, filled at `builder` by `fill`: the buffer to read.
+Value RoleMaterializer::fillOne(OpBuilder &builder, Location loc, RankedTensorType tile,
+                                sched::Completion kind,
+                                llvm::function_ref<void(Value buffer)> fill) {
   Value buffer = createOutside<sched::AllocOp>(
       loc,
-      sched::BufType::get(type, sched::Space::shared, /*panel=*/0, /*transposed=*/false,
+      sched::BufType::get(tile, sched::Space::shared, /*panel=*/0, /*transposed=*/false,
                           /*stages=*/1, sched::BufType::autoSwizzle),
       "operand");
   Value channel = createOutside<sched::ChannelOp>(
-      loc, buffer, sched::Completion::sync,
-      StringAttr::get(kernel.getContext(), "put" + Twine(put.size())));
-  OpBuilder builder(kernel.getContext());
-  builder.setInsertionPointAfterValue(fragment);
+      loc, buffer, kind, StringAttr::get(kernel.getContext(), "put" + Twine(put.size())));
   auto part = [&](Value slot) -> Value {
     return sched::PartOp::create(builder, loc, slot, builder.getI64IntegerAttr(0),
                                  /*ssa_name=*/StringAttr());
   };
   Value space = sched::AcquireOp::create(builder, loc, channel, /*ssa_name=*/StringAttr());
-  sched::StoreOp::create(builder, loc, fragment, part(space), ValueRange(), ValueRange(),
-                         /*trans=*/false, /*where=*/Value(), /*label=*/StringAttr());
+  fill(part(space));
   sched::CommitOp::create(builder, loc, space);
   Value slot = sched::WaitOp::create(builder, loc, channel, builder.getI64IntegerAttr(0),
                                      /*ssa_name=*/StringAttr());
   put.push_back(slot);
   return part(slot);
+}
+
+/// From registers, where the tile is made.
+Value RoleMaterializer::putShared(Value tile) {
+  Value fragment = getFragment(tile);
+  OpBuilder builder(kernel.getContext());
+  builder.setInsertionPointAfterValue(fragment);
+  return fillOne(builder, fragment.getLoc(), cast<RankedTensorType>(tile.getType()),
+                 sched::Completion::sync, [&](Value buffer) {
+                   sched::StoreOp::create(builder, fragment.getLoc(), fragment, buffer,
+                                          ValueRange(), ValueRange(), /*trans=*/false,
+                                          /*where=*/Value(), /*label=*/StringAttr());
+                 });
+}
+
+/// A load that only such products read is copied past the registers, if the target has
+/// copies of one element.
+bool RoleMaterializer::copyShared(LoadOp load) {
+  auto tile = cast<RankedTensorType>(load.getTile().getType());
+  const Copying *engine = gpu.findCopy(CopyEngine::Async);
+  bool readShared = llvm::all_of(load.getTile().getUses(), [&](OpOperand &use) {
+    auto dot = dyn_cast<DotOp>(use.getOwner());
+    return dot && use.get() != dot.getAcc() && layouts.readsShared(dot);
+  });
+  if (!readShared || load.getTile().use_empty() || !engine ||
+      tile.getElementTypeBitWidth() / 8 < unsigned(engine->leastBytes))
+    return false;
+  OpBuilder builder(load);
+  Value buffer = fillOne(
+      builder, load.getLoc(), tile, sched::Completion::fifo, [&](Value buffer) {
+        auto async = sched::EngineAttr::get(kernel.getContext(), sched::Engine::async);
+        sched::CopyOp::create(builder, load.getLoc(), async, load.getView(), load.getAt(),
+                              /*by=*/Value(), load.getUpto(), load.getPad(), buffer,
+                              /*where=*/Value(), load.getLabelAttr());
+      });
+  stored[load.getTile()] = {buffer, /*turned=*/false};
+  return true;
 }
 
 /// Gives slots back behind their last reader, and ends their rings behind the last use

@@ -74,7 +74,10 @@ private:
     bool turned;
   };
   Stored getStored(mlir::Value tile);
+  mlir::Value fillOne(mlir::OpBuilder &builder, mlir::Location loc, mlir::RankedTensorType tile,
+                      sched::Completion kind, llvm::function_ref<void(mlir::Value)> fill);
   mlir::Value putShared(mlir::Value tile);
+  bool copyShared(LoadOp load);
   void releasePut();
   void loadUses(mlir::OpBuilder &builder, LoadOp load, mlir::Value buffer, bool storedTurned,
                 mlir::IntegerAttr ahead);

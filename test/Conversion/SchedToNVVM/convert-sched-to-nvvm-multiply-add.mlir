@@ -9,7 +9,7 @@
 !c = memref<?x64xf32, strided<[64, 1]>>
 
 // CHECK-LABEL: llvm.func @product
-// CHECK-DAG: %[[STEP:.*]] = arith.constant 16 : i32
+// CHECK-DAG: %[[STEP:.*]] = arith.constant 4 : i32
 // CHECK-DAG: %[[END:.*]] = arith.constant 64 : i32
 // CHECK-NOT: llvm.intr.fma
 // CHECK: %[[SUMS:.*]]:32 = scf.for %[[K:.*]] = %{{.*}} to %[[END]] step %[[STEP]] iter_args(%[[FIRST:[a-z0-9]+]] = 

@@ -2,26 +2,27 @@
 // RUN: tegula-opt %s --sched-plan=target=gfx942 --sched-order-anchors --sched-form-maps=rescale=false --sched-materialize-roles=target=gfx942 --canonicalize --cse | FileCheck %s --check-prefix=UNIT
 
 // A product of elements that no matrix unit takes reads its operands from shared memory:
-// what a ring holds from there, and what is made in registers from a ring of one stage,
-// filled where the tile is made and given back behind the product. Of the first product
-// lanes have neighbouring columns, since memory has the depth contiguous; of the second,
-// columns side by side.
+// what a ring holds from there, and everything else from a ring of one stage, given back
+// behind the last product. A load is copied into it past the registers (elements of four
+// bytes are pieces of a copy, so no promise of aligned rows is asked); what is made in
+// registers is stored where it is made. Of the first product lanes have neighbouring
+// columns, since memory has the depth contiguous; of the second, columns side by side.
 
 !mv = memref<?x64xf32, strided<[?, 1], offset: ?>>
 
 // CHECK-DAG: #[[S:.*]] = #sched.layout<fmak32.D [2, 4] warps [4, 1]>
 // CHECK-DAG: #[[O:.*]] = #sched.layout<fma32.D [2, 4] warps [4, 1]>
 // CHECK-LABEL: sched.kernel @two
-// CHECK-DAG: %[[RING:.*]] = sched.channel %{{.*}}, %{{.*}} kind sync : !sched.buf<2 x 64x64xf32, shared, swz auto>, !sched.buf<2 x 64x64xf32, shared, swz auto>
-// CHECK-DAG: %[[QC:[a-z0-9]+]] = sched.channel %operand kind sync : !sched.buf<64x64xf32, shared, swz auto>
+// CHECK-DAG: %[[KC:[a-z0-9]+]] = sched.channel %kt kind fifo : !sched.buf<2 x 64x64xf32, shared, swz 128>
+// CHECK-DAG: %[[QC:[a-z0-9]+]] = sched.channel %operand kind fifo : !sched.buf<64x64xf32, shared, swz auto>
 // CHECK: sched.role @all
 // CHECK: %[[QW:.*]] = sched.acquire %[[QC]]
-// CHECK: sched.store
+// CHECK: sched.copy async %q
 // CHECK: sched.commit %[[QW]]
 // CHECK-NEXT: %[[Q:.*]] = sched.wait %[[QC]]
 // CHECK: %[[QB:.*]] = sched.part %[[Q]]
 // CHECK: scf.for
-// CHECK: %[[R:.*]] = sched.wait %[[RING]]
+// CHECK: sched.wait %[[KC]] inflight 1
 // CHECK: %[[SUM:.*]] = sched.mma %[[QB]], trans %{{.*}} : {{.*}} -> !sched.frag<64x64xf32, #[[S]]>
 // CHECK: %[[P:.*]] = sched.map
 // CHECK: %[[PW:.*]] = sched.acquire %[[PC:[a-z0-9]+]]
