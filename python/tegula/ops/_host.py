@@ -45,12 +45,12 @@ def registers(size: int) -> Registers | None:
 
     An instance has the registers of several vector units. Matrix units, which take elements of two bytes, have each
     element of an operand in one register; products of wider ones are multiply-adds of lanes, which hold copies of
-    what they share: they take a fifth of the tiles.
+    what they share, and take a seventh of that.
     """
     unit = tg.target.vector_bytes * tg.target.vector_registers
     if unit < 2**14:
         return None
-    return Registers(5 * unit if size <= 2 else unit, tg.target.on_chip_bytes)
+    return Registers(5 * unit if size <= 2 else unit * 3 // 4, tg.target.on_chip_bytes)
 
 
 def instance_bytes(size: int) -> int:

@@ -279,17 +279,29 @@ SHAPES = ((128, 64), (64, 64), (64, 32), (32, 32), (32, 16), (16, 16))
 
 
 def register_tiles(
-    owned: int, streamed: int, row: int, scores: int, step: int, size: int, room: Registers
+    owned: int,
+    streamed: int,
+    row: int,
+    scores: int,
+    step: int,
+    size: int,
+    room: Registers,
+    *,
+    made: int = 0,
+    fixed: int = 0,
 ) -> tuple[int, int]:
     """Rows of an instance and of a step where what it keeps is in registers, for elements of `size` bytes.
 
-    A row that is owned keeps `row` bytes; `scores` tiles of rows by steps are alive at a time; a row of a step is
-    `step` bytes, and half of the memory that steps pass through holds one.
+    A row that is owned keeps `row` bytes; `scores` tiles of rows by steps are alive at a time; `fixed` bytes stay. A
+    row of a step is `step` bytes, `made` more are computed of it, and the memory that steps pass through holds two
+    steps, with a tile of scores where multiply-adds read them from there.
     """
     rows, columns = (next((n for n in (16, 32, 64) if length <= n), 128) for length in (owned, streamed))
+    most = room.kept if scores == 1 else room.kept * 2 // 3  # more products have their operands there too
     for r, c in SHAPES:
-        kept = r * (row + scores * c * (max(size, 4) + size))
-        if r <= rows and c <= columns and kept <= room.kept and 2 * c * step <= room.streamed:
+        kept = r * (row + scores * c * (max(size, 4) + size)) + c * made + fixed
+        passing = 2 * c * step + (r * c * size if size > 2 else 0)
+        if r <= rows and c <= columns and kept <= most and passing <= room.streamed:
             return r, c
     return SHAPES[-1]
 
@@ -305,6 +317,12 @@ def tiles_of_queries(
         row = acc * d + size * (d + dv) if again else acc * dv + size * d
         bm, bn = register_tiles(m, n, row, 1 + again, size * (d + dv), size, room)
     return {"BM": bm, "BN": bn}
+
+
+def tiles_of_rows(dv: int, size: int) -> dict[str, int]:
+    """Rows of `row_dot`: two tiles of them, and their product, lie in registers or near the core."""
+    room, row = registers(size), 2 * (max(size, 4) + size) * tg.round_up(dv, 16)
+    return {} if room is None else {"BM": next((n for n in (64, 32) if n * row <= room.kept), 16)}
 
 
 def tiles_of_keys(m: int, n: int, d: int, dv: int, causal: bool, size: int) -> dict[str, int]:
@@ -353,7 +371,7 @@ def _(
     """dq, dk and dv; the bias is read again, and has no gradient."""
     q, k, v, bias, mask, o, lse = saved
     delta = tg.empty_like(lse)
-    row_dot(o, do, delta, dlse)
+    row_dot(o, do, delta, dlse, **plan(tiles_of_rows, v.shape[3], element_bytes(o)))
     sizes = q.shape[2], k.shape[2], q.shape[3], v.shape[3], left is not None or right is not None, element_bytes(q)
     args = scale, left, right, softcap, bias, mask
     dq = dk = dv = None

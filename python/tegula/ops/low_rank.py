@@ -302,7 +302,8 @@ def _feed_forward(
     chosen = plan(batches, y3.shape[1], inner, E, R2, array.dtype.bytes, instance_bytes(array.dtype.bytes))
     act = named[activation]
     if chosen.splits == 1:
-        sizes = {"BM": chosen.rows, "BK": _step(H), "BE": chosen.wide, "BN": _step(N)}
+        most = 128 if registers(array.dtype.bytes) is None else min(chosen.wide, 128 // array.dtype.bytes)
+        sizes = {"BM": chosen.rows, "BK": _step(H, most), "BE": chosen.wide, "BN": _step(N, most)}
         low_rank_ffn_rows(x3, u1, v1, u2, v2, y3, b1, b2, *(gate or (None, None)), activation=act, **sizes)
         return y
     _remark(name, inner, R2, chosen, chosen.recompute(H, inner, E, R2, N), instance_bytes(array.dtype.bytes))
@@ -315,9 +316,9 @@ def _feed_forward(
     return y
 
 
-def _step(n: int) -> int:
+def _step(n: int, most: int) -> int:
     """A tile along an axis of n."""
-    return next((s for s in (16, 32, 64) if n <= s), 128)
+    return next((s for s in (16, 32, 64) if n <= s or s == most), most)
 
 
 def _remark(name: str, inner: Sequence[int], r2: int, chosen: Plan, factor: float, most: int) -> None:
@@ -464,8 +465,13 @@ def attention_tiles(
     (rk, rv), (d, dv) = ((tg.round_up(x, 16), tg.round_up(y, 16)) for x, y in (ranks, dims))
     if room is None:
         return tiles(m, n, rk + rv, causal, heads)
-    row = acc * rv + size * rk if absorb else acc * dv + size * d + (acc + size) * (d + dv)  # keys and values made here
-    return register_tiles(m, n, row, 1, size * (rk + rv), size, room)
+    # Every warp holds the factors, of several.
+    common: dict[str, int] = {"fixed": 4 * size * (rk * d + rv * dv)}
+    if absorb:  # and a row's query, or its result, before or behind the stream
+        row = acc * rv + size * rk + (acc + size) * max(d, dv)
+    else:
+        row, common["made"] = acc * dv + size * d, (acc + size) * (d + dv)
+    return register_tiles(m, n, row, 1, size * (rk + rv), size, room, **common)
 
 
 def low_rank_attention(

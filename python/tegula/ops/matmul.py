@@ -152,7 +152,7 @@ def register_tiles(batches: int, m: int, n: int, k: int, size: int, room: Regist
             step = bk
             while step > 16 and 3 * (bm + bn) * step * size > room.streamed:
                 step //= 2
-            kept = bm * bn * max(size, 4) + (bm + bn) * step * size
+            kept = bm * bn * max(size, 4) + ((bm + bn) * step * size if size <= 2 else 0)
             count = batches * tg.cdiv(m, bm) * tg.cdiv(n, bn)
             one = bm * bn * k * (1 + 32 / bm + 32 / bn)
             cost = sum(one * tg.cdiv(count, w) * w for w in (16, 32, 64, 128))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from acceptance import Point
-from acceptance.targets import backends, code, layouts, proofs, scheduled, simulator
+from acceptance.targets import backends, code, layouts, operators, proofs, scheduled, simulator
 
-AREAS = (backends, code, layouts, proofs, scheduled, simulator)
+AREAS = (backends, code, layouts, operators, proofs, scheduled, simulator)
 POINTS: tuple[Point, ...] = tuple(found for area in AREAS for found in area.point.all())

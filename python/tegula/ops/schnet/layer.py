@@ -29,7 +29,7 @@ from tegula.ops.schnet.nodes import Layer, project, update
 def tiles(width: int) -> dict[str, int]:
     """From the width of the features and the target: a node's bits must not depend on what else is in the batch."""
     if registers(4) is not None:  # what an edge has of the features stays in registers
-        return {"BE": 32 if width <= 64 else 16}
+        return {"BE": 32 if width <= 32 else 16}
     return {"BE": 64 if width <= 64 else 32}
 
 
