@@ -112,6 +112,30 @@ def test_lower_precision_is_found() -> None:
         check(single, softmax_product, {"x": x, "v": v}, seed=0)
 
 
+def test_rows_of_low_rank_err_as_one_number() -> None:
+    """A row is a number times v: its error is no mean, but a wrong row is found where rows of all sizes stand."""
+    rng = np.random.default_rng(13)
+    scales = 2.0 ** rng.integers(-8, 3, (400, 1))
+    x, v = (scales * rng.standard_normal((400, 40))).astype(np.float16), rng.standard_normal((1, 24)).astype(np.float16)
+
+    def oracle(x: Any, v: Any) -> Any:
+        return x.mean(axis=-1, keepdims=True) * v
+
+    def by(error: float) -> Callable[..., Any]:
+        """An implementation that rounds the number, of which the smallest one is off by that."""
+
+        def op(x: Any, v: Any) -> Any:
+            middle = honest(x).mean(axis=-1, keepdims=True).astype(x.dtype).astype(np.float32)
+            middle[np.abs(middle).argmin()] += error
+            return (middle * honest(v)).astype(x.dtype)
+
+        return op
+
+    check(by(0), oracle, {"x": x, "v": v}, seed=1, draws=32, rank=1)
+    with pytest.raises(CheckFailed, match="RMS error of row"):
+        check(by(5e-4), oracle, {"x": x, "v": v}, seed=1, draws=32, rank=1)
+
+
 def test_f64_at_1e12() -> None:
     x, v = inputs("f64", 0, (33, 20), (20, 16))
     with pytest.raises(CheckFailed):
