@@ -252,6 +252,22 @@ static std::optional<LinearForm> formOf(Value value, unsigned depth) {
 
 std::optional<LinearForm> tegula::getLinearForm(Value value) { return formOf(value, maxDepth); }
 
+std::optional<LinearForm> tegula::getSlack(arith::CmpIOp cmp) {
+  std::optional<LinearForm> lhs = getLinearForm(cmp.getLhs()), rhs = getLinearForm(cmp.getRhs());
+  if (!lhs || !rhs)
+    return std::nullopt;
+  using Predicate = arith::CmpIPredicate;
+  Predicate predicate = cmp.getPredicate();
+  if (predicate == Predicate::slt || predicate == Predicate::sle)
+    std::swap(lhs, rhs);
+  else if (predicate != Predicate::sgt && predicate != Predicate::sge)
+    return std::nullopt;
+  bool strict = predicate == Predicate::slt || predicate == Predicate::sgt;
+  if (!lhs->add(*rhs, -1) || !lhs->add(strict ? -1 : 0))
+    return std::nullopt;
+  return lhs;
+}
+
 //===----------------------------------------------------------------------===//
 // Provable bounds
 //===----------------------------------------------------------------------===//

@@ -91,26 +91,15 @@ struct Part {
 /// The least and the greatest slack of a comparison over its tile: it holds for
 /// an element where that element's slack is at least 0. Nothing where it is not
 /// linear.
-static std::optional<std::pair<LinearForm, LinearForm>> getSlack(arith::CmpIOp cmp) {
+static std::optional<std::pair<LinearForm, LinearForm>> getSlacks(arith::CmpIOp cmp) {
   auto tile = dyn_cast<RankedTensorType>(cmp.getLhs().getType());
-  if (!tile)
+  std::optional<LinearForm> slack = tile ? getSlack(cmp) : std::nullopt;
+  if (!slack)
     return std::nullopt;
-  std::optional<LinearForm> lhs = getLinearForm(cmp.getLhs()), rhs = getLinearForm(cmp.getRhs());
-  if (!lhs || !rhs)
-    return std::nullopt;
-  using Predicate = arith::CmpIPredicate;
-  Predicate predicate = cmp.getPredicate();
-  if (predicate == Predicate::slt || predicate == Predicate::sle)
-    std::swap(lhs, rhs);
-  else if (predicate != Predicate::sgt && predicate != Predicate::sge)
-    return std::nullopt;
-  bool strict = predicate == Predicate::slt || predicate == Predicate::sgt;
-  if (!lhs->add(*rhs, -1) || !lhs->add(strict ? -1 : 0))
-    return std::nullopt;
-  std::optional<std::pair<int64_t, int64_t>> range = lhs->getAxisRange(tile.getShape());
+  std::optional<std::pair<int64_t, int64_t>> range = slack->getAxisRange(tile.getShape());
   if (!range)
     return std::nullopt;
-  LinearForm least = *lhs, greatest = *lhs;
+  LinearForm least = *slack, greatest = *slack;
   if (!least.add(range->first) || !greatest.add(range->second))
     return std::nullopt;
   return std::make_pair(least, greatest);
@@ -187,7 +176,7 @@ static void collectConditions(StreamOp stream, Facts &always,
                               SmallVectorImpl<Condition> &conditions) {
   for (Operation &op : stream.getBody().front()) {
     if (auto cmp = dyn_cast<arith::CmpIOp>(op)) {
-      auto slack = getSlack(cmp);
+      auto slack = getSlacks(cmp);
       if (!slack)
         continue;
       std::optional<LinearForm> never = negated(slack->second);
@@ -379,7 +368,7 @@ static void dropEmptyTrips(OpBuilder &builder, StreamOp stream) {
     auto cmp = dyn_cast<arith::CmpIOp>(guard);
     if (!cmp || cmp->getBlock() != &stream.getBody().front())
       continue;
-    auto slack = getSlack(cmp);
+    auto slack = getSlacks(cmp);
     // Some element holds where the greatest slack is at least 0.
     std::optional<Threshold> threshold =
         slack ? getThreshold(slack->second, stream) : std::nullopt;

@@ -15,7 +15,7 @@ import operator
 import numpy as np
 import pytest
 import tegula as tg
-from on_path import OnBothPaths
+from on_path import OnBothPaths, OnPath
 from tegula import In, Out, T
 from tegula.errors import ControlError, DTypeError
 
@@ -156,3 +156,28 @@ def test_what_a_mask_may_not_do() -> None:
         tg.kernel(reduced)(x, x[:, 0].copy())
     with pytest.raises(ControlError):
         tg.kernel(asked)(x, x.copy())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16])
+@pytest.mark.parametrize("ahead", [-70, -5, 0, 3, 40])
+def test_blocks_that_a_mask_takes_out(dtype, ahead: int) -> None:
+    """Products behind a mask are not computed; what the buffer held before, here NaN, does not come through."""
+
+    def kernel(a: In[T, "M $K"], b: In[T, "N K"], o: Out[tg.f32, "M N"], ahead: tg.i32, *, BM: tg.tile = 40):
+        m, n, k = tg.grid((a.shape[0], BM)), tg.span(96), tg.span(a.shape[1])
+        # Of NaN alone, and of the size of the next product.
+        s = tg.dot(tg.load(a, (m, k)) + float("nan"), tg.load(b, (n, k)).T).to(tg.f32)
+        tg.store(o, (m, n), tg.where(s == s, s, 0.0))
+        p = tg.dot(tg.load(a, (m, k)), tg.load(b, (n, k)).T).to(tg.f32)
+        keep = (n.ids[None, :] <= m.ids[:, None] + ahead) & (n.ids[None, :] > m.ids[:, None] + ahead - 60)
+        tg.store(o, (m, n), tg.where(keep, p * 2, -1.0))
+
+    rng = np.random.default_rng(SEED)
+    a, b = rng.standard_normal((83, 20)).astype(dtype), rng.standard_normal((91, 20)).astype(dtype)
+    i, j = np.arange(83)[:, None], np.arange(91)[None, :]
+    product = a.astype(np.float64) @ b.astype(np.float64).T
+    want = np.where((j <= i + ahead) & (j > i + ahead - 60), 2 * product, -1)
+    for path in ("loops", "sched"):
+        o = np.full((83, 91), np.nan, np.float32)
+        tg.kernel(kernel).on(OnPath(path))(a, b, o, ahead)
+        np.testing.assert_allclose(o, want, rtol=2e-5, atol=2e-5)

@@ -23,6 +23,7 @@
 #ifndef TEGULA_ANALYSIS_LINEARFORM_H
 #define TEGULA_ANALYSIS_LINEARFORM_H
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Value.h"
 #include "llvm/ADT/MapVector.h"
@@ -70,6 +71,10 @@ public:
 /// (itself as a symbol, at worst); a tile has none where it is not built of iotas, splats and
 /// constants by sums, scalings and changes of shape.
 std::optional<LinearForm> getLinearForm(mlir::Value value);
+
+/// The form that is at least 0 where the comparison holds, element by element; nothing for
+/// one that is not linear, or no signed order.
+std::optional<LinearForm> getSlack(mlir::arith::CmpIOp cmp);
 
 /// True where the form, without its axes, is at least 0 for every value that its
 /// symbols can take: sizes are never negative, positions lie between the bounds

@@ -19,12 +19,14 @@
 // Rows are dealt out evenly (20 rows at 8 are 7 + 7 + 6), so there are at most
 // two heights; the columns' remainder is a narrower group.
 //
+// A block of rows and vectors that a mask takes out again is not computed (Clip.h).
+//
 // Where the target sums pairs (bf16), a step of k is two neighbours: 32 bits of a row
 // of A, broadcast, and a vector of pairs of B. Both operands hold bf16; sums are f32.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Lowering.h"
+#include "Clip.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -53,7 +55,7 @@ public:
   Product(x86::Context &context, x86::Emitter &emit, MmaOp op)
       : emit(emit), op(op), a(context.arena.get(op.getA())), c(context.arena.get(op.getC())),
         scale(op.getScale() ? context.arena.get(op.getScale()) : Value()),
-        group(x86::isPaired(op.getBufB(), context.target) ? 2 : 1) {
+        group(x86::isPaired(op.getBufB(), context.target) ? 2 : 1), clip(emit, op) {
     BufType left = op.getBufA(), result = op.getBufC();
     int64_t rank = result.getRank();
     rows = result.getDimSize(rank - 2);
@@ -96,6 +98,7 @@ private:
   MmaOp op;
   Value a, c, scale;
   int64_t group; ///< neighbours along k that one step takes
+  x86::Clip clip;
   RightOperand b;
   Type elem;                           ///< of sums
   int64_t rows, depth, columns, lanes; ///< columns: in vectors
@@ -188,8 +191,10 @@ void Product::emitDepth(Value from, int64_t count, bool first) {
 
 void Product::emitRows(Value column, int64_t vectors, int64_t height, int64_t first,
                        int64_t blocks) {
-  emit.loop(emit.index(first), emit.index(first + blocks * height), height,
-            [&](Value row) { emitBlock(row, column, height, vectors); });
+  emit.loop(emit.index(first), emit.index(first + blocks * height), height, [&](Value row) {
+    clip.guard(emit, row, height, emit.mul(column, lanes), vectors * lanes,
+               [&] { emitBlock(row, column, height, vectors); });
+  });
 }
 
 void Product::emitBlock(Value row, Value column, int64_t height, int64_t vectors) {
