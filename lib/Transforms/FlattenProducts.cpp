@@ -46,6 +46,19 @@ static Value turn(OpBuilder &builder, Location loc, Value tile) {
                              builder.getDenseI64ArrayAttr(perm));
 }
 
+/// The matrix of an operand that matrix `index` of the result is made of: along an axis of
+/// extent 1 all are made of one.
+static int64_t getOperandIndex(RankedTensorType operand, RankedTensorType result, int64_t index) {
+  int64_t found = 0, step = 1;
+  for (int64_t axis = result.getRank() - 2; axis-- > 0;) {
+    int64_t extent = result.getDimSize(axis), mine = operand.getDimSize(axis);
+    found += mine == 1 ? 0 : index % extent * step;
+    step *= mine;
+    index /= extent;
+  }
+  return found;
+}
+
 /// The matrix number `index` of a tile of matrices.
 static Value pick(OpBuilder &builder, Location loc, Value tile, int64_t index) {
   RankedTensorType type = getTile(tile);
@@ -74,9 +87,6 @@ struct FlattenProduct : OpRewritePattern<DotOp> {
             n = type.getShape().back(), k = getTile(a).getShape().back();
     auto isOne = [&](Value tile) { return getBatch(getTile(tile)) == 1; };
     auto isWhole = [&](Value tile) { return getBatch(getTile(tile)) == batch; };
-    if ((!isOne(a) && !isWhole(a)) || (!isOne(b) && !isWhole(b)))
-      return rewriter.notifyMatchFailure(op, "stretches a part of its batch axes");
-
     auto product = [&](Value a, Value b, bool transB, Value acc, ArrayRef<int64_t> shape) -> Value {
       auto dot = DotOp::create(rewriter, loc, type.clone(shape), a, b, acc, /*trans_a=*/false,
                                transB, op.getPrecision(), op.getLabelAttr());
@@ -107,8 +117,11 @@ struct FlattenProduct : OpRewritePattern<DotOp> {
     }
     // One product after the other.
     SmallVector<Value> parts;
+    auto of = [&](Value tile, int64_t i) {
+      return pick(rewriter, loc, tile, getOperandIndex(getTile(tile), type, i));
+    };
     for (int64_t i = 0; i < batch; ++i)
-      parts.push_back(product(pick(rewriter, loc, a, i), pick(rewriter, loc, b, i),
+      parts.push_back(product(of(a, i), of(b, i),
                               /*transB=*/false, acc ? pick(rewriter, loc, acc, i) : Value(),
                               {m, n}));
     Value flat = parts.size() == 1

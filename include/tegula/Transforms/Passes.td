@@ -173,7 +173,8 @@ def FlattenProductsPass : Pass<"tegula-flatten-products"> {
     A `tegula.dot` of rank 3 or more becomes dots of rank 2, for machines whose fragments
     are matrices. Where one operand is a single matrix, the others' batch axes join its
     rows: one product, with the tile turned before and behind if that operand stands on
-    the left. Else there is one product for each matrix, and their rows are joined.
+    the left. Else there is one product for each matrix of the result, whose operands are
+    stretched along axes of extent 1, and their rows are joined.
 
     ```
     %y = dot %x, %f : tensor<4x16x32xf32>, tensor<1x32x8xf32> -> tensor<4x16x8xf32>
@@ -184,8 +185,7 @@ def FlattenProductsPass : Pass<"tegula-flatten-products"> {
     %y = reshape %c : tensor<64x8xf32> -> tensor<4x16x8xf32>
     ```
 
-    **Requires** nothing. **Guarantees** dots have rank 2, but those that stretch a part
-    of their batch axes. **Fails when** nothing.
+    **Requires** nothing. **Guarantees** dots have rank 2. **Fails when** nothing.
   }];
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }

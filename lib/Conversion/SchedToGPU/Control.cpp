@@ -13,6 +13,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <map>
 #include <numeric>
 
 using namespace mlir;
@@ -337,11 +338,70 @@ LogicalResult Lowering::lowerIf(scf::IfOp op) {
   return bindAll(e, op.getResults(), like, typed.getResults());
 }
 
+/// The order of instructions from `first` on. A fragment that is loaded `ahead` steps
+/// before its product is written just above it; a step is the products between two loads.
+static SmallVector<IssueRun> getOrder(Vendor &vendor, Block::iterator first, Block::iterator last,
+                                      int64_t ahead) {
+  // Loads from shared memory that products read, by the number of products above them.
+  SmallVector<Issue> kinds;
+  for (Operation &op : llvm::make_range(first, last))
+    if (std::optional<Issue> kind = vendor.classify(&op))
+      kinds.push_back(*kind);
+  int64_t products = llvm::count(kinds, Issue::Product), above = 0;
+  SmallVector<int64_t> steps; // products above each step's loads
+  std::map<int64_t, int64_t> loads; // issued above so many products
+  for (Issue kind : kinds) {
+    above += kind == Issue::Product;
+    if (kind != Issue::SharedLoad || above == products)
+      continue;
+    if (steps.empty() || steps.back() != above)
+      steps.push_back(above);
+    int64_t step = static_cast<int64_t>(steps.size()) - 1 - ahead;
+    ++loads[step < 0 ? 0 : steps[step]];
+  }
+  SmallVector<IssueRun> runs;
+  auto add = [&](Issue kind, int64_t count) {
+    if (count == 0)
+      return;
+    if (!runs.empty() && runs.back().kind == kind)
+      runs.back().count += count;
+    else
+      runs.push_back({kind, count});
+  };
+  above = 0;
+  bool started = false; // what stands above the first load or product comes first
+  for (Issue kind : kinds) {
+    bool isLoad = kind == Issue::SharedLoad && above < products;
+    if (!started && (isLoad || kind == Issue::Product)) {
+      started = true;
+      add(Issue::SharedLoad, loads[0]);
+    }
+    if (isLoad)
+      continue;
+    add(kind, 1);
+    if (kind == Issue::Product && ++above < products)
+      if (auto found = loads.find(above); found != loads.end())
+        add(Issue::SharedLoad, found->second);
+  }
+  return runs;
+}
+
 LogicalResult Lowering::lowerPhase(sched::PhaseOp op) {
   Emitter e = at(op.getLoc());
   vendor.fence(e);
   if (failed(lowerBlock(op.getBody().front())))
     return failure();
+  // Groups order what stands in one block: behind the last branch, or all since the fence.
+  int64_t ahead = 0;
+  op.getBody().walk([&](sched::LoadOp load) {
+    ahead = std::max<int64_t>(ahead, load.getAhead().value_or(0));
+  });
+  Block *block = builder.getInsertionBlock();
+  Block::iterator last = builder.getInsertionPoint(), first = last;
+  while (first != block->begin() && std::prev(first)->getNumRegions() == 0 &&
+         !vendor.isFence(&*std::prev(first)))
+    --first;
+  vendor.order(e, getOrder(vendor, first, last, ahead));
   vendor.fence(e);
   ValueRange yielded = op.getBody().front().getTerminator()->getOperands();
   for (auto [result, value] : llvm::zip(op.getResults(), yielded)) {

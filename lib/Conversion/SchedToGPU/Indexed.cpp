@@ -77,13 +77,14 @@ LogicalResult gpu::lowerGather(sched::LoadOp op, Lowering &lowering) {
   if (op.getTrans())
     return lowering.refuse(op, "goes by index and transposes at once");
   Type elem = type.getElem();
+  int64_t axis = op.getAxis().value_or(0);
   Value pad = op.getPad() ? lowering.scalar(op.getPad()) : e.number(elem, 0);
   auto load = [&]() -> Values {
     TileAccess access(e, lowering, *view, type.getShape(), {op.getAt(), op.getUpto(), {}},
-                      /*trans=*/false, /*by=*/0);
+                      /*trans=*/false, axis);
     Values elements;
     for (Position place : regs->regs) {
-      auto at = lookUp(e, lowering, *indices, access, *regs, place, 0);
+      auto at = lookUp(e, lowering, *indices, access, *regs, place, axis);
       Value inside = e.both(access.isInside(e, at), lowering.isInTile(e, *regs, place));
       Value address = e.select(inside, access.address(e, at), lowering.zeros(e));
       Value element = e.load(address, elem, 1, bytesOf(elem)).front();

@@ -273,7 +273,7 @@ Location Lowering::getModuleLoc() {
 LogicalResult Lowering::finish() {
   Emitter e = at(kernel.getLoc());
   if (inOrder) { // the next instance sees what this one has stored
-    vendor.barrier(e);
+    vendor.globalBarrier(e);
     builder.setInsertionPointAfter(inOrder);
   }
   LLVM::ReturnOp::create(builder, e.loc, ValueRange());

@@ -125,12 +125,20 @@ public:
              bool trans = false);
   /// Registers `regs` of what lies in `from`.
   Values fill(Emitter &e, const Registers &regs, const Buffer &from, bool trans = false);
-  /// The same values in another layout: registers renamed, or through scratch.
+  /// The same values in another layout: registers renamed, exchanged within warps, or
+  /// through scratch.
   Values convert(Emitter &e, const Registers &from, mlir::ValueRange elements,
                  const Registers &to, mlir::Type elem);
   /// The same through memory: `tile` is between two barriers its own.
   Values convertThrough(Emitter &e, const Registers &from, mlir::ValueRange elements,
                         const Registers &to, const Buffer &tile);
+  /// Registers of the result of an exchange within warps.
+  Values exchange(Emitter &e, const layout::ShufflePlan &plan, mlir::ValueRange elements,
+                  mlir::Type elem);
+  /// A value of at most 64 bits as another lane has it: the one whose number differs by
+  /// the bits of `mask`, or that `source` says.
+  mlir::Value shuffle(Emitter &e, mlir::Value value, int64_t mask);
+  mlir::Value shuffle(Emitter &e, mlir::Value value, const layout::LaneFunction &source);
   /// A float rounded once to a narrower type.
   mlir::Value truncate(Emitter &e, mlir::Value value, mlir::Type type);
   /// The elements of a compile-time tile in device memory, row-major.

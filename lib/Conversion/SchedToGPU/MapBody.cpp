@@ -459,22 +459,6 @@ bool MapBody::reducesColumns(ReduceOp reduction) const {
   return static_cast<int64_t>(reduction.getAxis()) == static_cast<int64_t>(domain.size()) - 1;
 }
 
-Value MapBody::exchange(Value value, int64_t mask) {
-  Type type = value.getType();
-  int64_t bits = type.getIntOrFloatBitWidth();
-  if (bits >= 32) {
-    Values words = e.toWords(value);
-    for (Value &word : words)
-      word = lowering.vendor.exchange(e, word, mask);
-    return e.fromWords(words, type).front();
-  }
-  Value narrow = e.bitcast(value, e.builder.getIntegerType(bits));
-  Value word = arith::ExtUIOp::create(e.builder, e.loc, e.builder.getI32Type(), narrow);
-  word = lowering.vendor.exchange(e, word, mask);
-  narrow = arith::TruncIOp::create(e.builder, e.loc, narrow.getType(), word);
-  return e.bitcast(narrow, type);
-}
-
 /// Registers, then lanes, then warps.
 LogicalResult MapBody::reduce(ReduceOp reduction) {
   int64_t rank = domain.size();
@@ -512,7 +496,7 @@ LogicalResult MapBody::reduce(ReduceOp reduction) {
     if ((cols ? image.col : image.row) == 0)
       continue;
     for (auto &[left, sum] : partial)
-      sum = e.combine(kind, sum, exchange(sum, int64_t(1) << bit));
+      sum = e.combine(kind, sum, lowering.shuffle(e, sum, int64_t(1) << bit));
   }
   combineWarps(kind, wide, cols, partial);
   if (narrow)

@@ -80,7 +80,6 @@ private:
   llvm::LogicalResult reduceInScratch(ReduceOp reduction);
   void combineWarps(Combine kind, mlir::Type elem, bool cols,
                     std::map<Position, mlir::Value> &partial);
-  mlir::Value exchange(mlir::Value value, int64_t mask);
   mlir::Value scalar(mlir::Value value);
 
   Lowering &lowering;

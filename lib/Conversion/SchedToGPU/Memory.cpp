@@ -75,6 +75,23 @@ static Values loadWhole(Emitter &e, Lowering &lowering, const Registers &regs, T
   return result;
 }
 
+/// Vectors whose elements are all inside or all outside; those outside, or all without
+/// `where`, are read from a constant that is 0. Nothing branches, so that what stands
+/// around the loads is one block, and its order can be declared.
+static Values loadVectors(Emitter &e, Lowering &lowering, const Registers &regs,
+                          TileAccess &access, Type elem, int64_t width, Value where, Value pad) {
+  Values result;
+  Value zero = lowering.zeros(e);
+  visit(e, lowering, regs, access, width, [&](int64_t, ArrayRef<Coordinate> at) {
+    Value inside = e.both(where, access.isInside(e, at)), address = access.address(e, at);
+    if (inside)
+      address = e.select(inside, address, zero);
+    for (Value element : e.load(address, elem, width, width * bytesOf(elem)))
+      result.push_back(inside && pad ? e.select(inside, element, lowering.scalar(pad)) : element);
+  });
+  return result;
+}
+
 /// Elements travel out of a branch 32 bits at a time.
 static Values choosePacked(Emitter &e, Type elem, Value condition, function_ref<Values()> then,
                            function_ref<Values()> other) {
@@ -106,6 +123,14 @@ static LogicalResult loadFromView(sched::LoadOp op, Lowering &lowering) {
   SmallVector<int64_t> shape(type.getShape());
   if (op.getTrans())
     std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
+  Value where = op.getWhere() ? lowering.scalar(op.getWhere()) : Value();
+  if (!regs->hasRemainder()) {
+    TileAccess access(e, lowering, *view, shape, {op.getAt(), op.getUpto(), {}}, op.getTrans());
+    int64_t width = access.getWidth(regs->vectorWidth(mostElements(elem)));
+    if (width > 1 && !access.isLastBounded() && !access.isAligned(e, width * bytesOf(elem)))
+      return lowering.define(op.getFragment(), loadVectors(e, lowering, *regs, access, elem, width,
+                                                           where, op.getPad()));
+  }
   auto load = [&]() -> Values {
     TileAccess access(e, lowering, *view, shape, {op.getAt(), op.getUpto(), {}}, op.getTrans());
     auto masked = [&] { return loadMasked(e, lowering, *regs, access, elem, op.getPad()); };
@@ -116,7 +141,6 @@ static LogicalResult loadFromView(sched::LoadOp op, Lowering &lowering) {
     return choosePacked(
         e, elem, whole, [&] { return loadWhole(e, lowering, *regs, access, elem, width); }, masked);
   };
-  Value where = op.getWhere() ? lowering.scalar(op.getWhere()) : Value();
   Values elements = choosePacked(e, elem, where, load, [&] {
     return Values(regs->size(), padOf(e, lowering, op.getPad(), elem));
   });
@@ -142,10 +166,10 @@ static LogicalResult storeToView(sched::StoreOp op, Lowering &lowering) {
   // or other parts of it than they will read.
   bool ordered = getViewAccess(op.getDest()) == Access::InOut;
   if (ordered)
-    lowering.vendor.barrier(e);
+    lowering.vendor.globalBarrier(e);
   llvm::scope_exit after([&] {
     if (ordered)
-      lowering.vendor.barrier(e);
+      lowering.vendor.globalBarrier(e);
   });
   e.when(where, [&] {
     TileAccess access(e, lowering, *view, shape, {op.getAt(), op.getUpto(), {}}, op.getTrans());
@@ -504,7 +528,34 @@ LogicalResult gpu::lower(sched::SplatOp op, Lowering &lowering) {
   return lowering.define(op.getFragment(), Values(regs->size(), lowering.scalar(op.getValue())));
 }
 
+/// What every thread holds is there; an element of a tile is seen by all through scratch.
+static LogicalResult lowerScalarOfFragment(sched::ScalarOp op, Lowering &lowering) {
+  Emitter e = lowering.at(op.getLoc());
+  Fragment &source = lowering.fragment(op.getSource());
+  Values elements = lowering.elements(e, source);
+  Value number;
+  if (source.type.getRank() == 0) {
+    number = elements.front();
+  } else {
+    int64_t used = 0;
+    Type elem = source.type.getElem();
+    Buffer tile = lowering.scratch(e, source.regs.rows, source.regs.cols, elem, used);
+    lowering.vendor.barrier(e);
+    lowering.spill(e, source.regs, elements, tile);
+    lowering.vendor.barrier(e);
+    Value at = e.i32(0);
+    for (auto [extent, index] : llvm::zip(source.type.getShape(), op.getAt()))
+      at = e.add(e.mul(at, extent), e.toI32(lowering.scalar(index)));
+    int64_t bytes = bytesOf(elem);
+    number = e.load(e.move(tile.base, e.mul(at, bytes)), elem, 1, bytes).front();
+  }
+  lowering.setScalar(op.getValue(), number);
+  return success();
+}
+
 LogicalResult gpu::lower(sched::ScalarOp op, Lowering &lowering) {
+  if (isa<sched::FragType>(op.getSource().getType()))
+    return lowerScalarOfFragment(op, lowering);
   if (isa<MemRefType>(op.getSource().getType()))
     return lowering.lowerElement(op.getSource(), op.getAt(), op.getValue());
   FailureOr<Buffer> source = lowering.buffer(op.getSource());
@@ -569,6 +620,10 @@ Values Lowering::convert(Emitter &e, const Registers &from, ValueRange elements,
         result.push_back(reg == layout::noRegister ? e.number(elem, 0) : elements[reg]);
       return result;
     }
+    // A bit has a word to itself.
+    unsigned bits = elem.isInteger(1) ? 32 : elem.getIntOrFloatBitWidth();
+    if (auto plan = layout::planShuffle(from.layout, to.layout, warps, bits))
+      return exchange(e, *plan, elements, elem);
   }
   int64_t used = 0;
   return convertThrough(e, from, elements, to, scratch(e, from.rows, from.cols, elem, used));

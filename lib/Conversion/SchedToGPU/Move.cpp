@@ -17,6 +17,8 @@
 
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
+#include <map>
+
 using namespace mlir;
 using namespace tegula;
 using namespace tegula::gpu;
@@ -115,6 +117,16 @@ LogicalResult gpu::lower(sched::ReshapeOp op, Lowering &lowering) {
   Emitter e = lowering.at(op.getLoc());
   if (!op.getResult())
     return lowering.refuse(op, "is of a buffer");
+  FailureOr<Registers> to = lowering.registersOf(op.getResult());
+  if (failed(to))
+    return failure();
+  // The same matrix, or the same line.
+  Fragment &source = lowering.fragment(op.getSource());
+  auto isLine = [](const Registers &regs) { return regs.rows == 1 || regs.cols == 1; };
+  if (source.regs.cols == to->cols || (isLine(source.regs) && isLine(*to)))
+    return lowering.define(op.getResult(),
+                           lowering.convert(e, source.regs, lowering.elements(e, source), *to,
+                                            source.type.getElem()));
   Scratch scratch(e, lowering);
   scratch.barrier();
   Dense tile = scratch.spill(op.getSource());
@@ -153,6 +165,23 @@ LogicalResult gpu::lower(sched::CutOp op, Lowering &lowering) {
   FailureOr<Registers> regs = Registers::get(type, op.getLoc());
   if (failed(regs))
     return failure();
+  // A whole matrix, transposed or not: other threads hold it, nothing is cut.
+  Fragment &source = lowering.fragment(op.getSource());
+  ArrayRef<int64_t> perm = op.getPerm(), shape = source.type.getShape();
+  if (perm.size() == 2 && computeProduct(shape) == computeProduct(type.getShape())) {
+    bool turns = perm.front() == 1;
+    Values elements = lowering.elements(e, source);
+    Registers from = source.regs;
+    if (turns) {
+      std::map<Position, Value> at;
+      for (auto [place, element] : llvm::zip(source.regs.regs, elements))
+        at[{place.col, place.row}] = element;
+      from = Registers(source.regs.layout.getTransposed());
+      elements = llvm::map_to_vector(from.regs, [&](Position place) { return at.at(place); });
+    }
+    return lowering.define(op.getResult(),
+                           lowering.convert(e, from, elements, *regs, type.getElem()));
+  }
   Scratch scratch(e, lowering);
   scratch.barrier();
   Dense tile = scratch.spill(op.getSource());

@@ -39,6 +39,15 @@ struct MatrixProduct {
   mlir::Type operand, result;
 };
 
+/// Instructions whose order a phase declares.
+enum class Issue : uint8_t { GlobalLoad, GlobalStore, SharedLoad, SharedStore, Product };
+
+/// So many of one kind in a row.
+struct IssueRun {
+  Issue kind;
+  int64_t count;
+};
+
 /// What differs between vendors. All methods write at the emitter's insertion point.
 class Vendor {
 public:
@@ -71,8 +80,12 @@ public:
   virtual void barrier(Emitter &e) = 0;
   /// Whether `bit` holds in some lane of the warp.
   virtual mlir::Value any(Emitter &e, mlir::Value bit) = 0;
+  /// The same, and what each has stored in device memory is seen by all as well.
+  virtual void globalBarrier(Emitter &e) { barrier(e); }
   /// The i32 `word` of the lane whose number differs by the bits of `mask`.
   virtual mlir::Value exchange(Emitter &e, mlir::Value word, int64_t mask) = 0;
+  /// The i32 `word` of lane `lane`, i32; each lane may read another.
+  virtual mlir::Value readLane(Emitter &e, mlir::Value word, mlir::Value lane) = 0;
 
   //===--------------------------------------------------------------------===//
   // Copies from global to shared memory beside the program
@@ -118,6 +131,12 @@ public:
 
   /// Nothing moves across this point (a phase begins or ends).
   virtual void fence(Emitter &e) {}
+  virtual bool isFence(mlir::Operation *op) { return false; }
+  /// What an op that this class wrote, or a load or store, becomes; none if its place
+  /// does not matter.
+  virtual std::optional<Issue> classify(mlir::Operation *op) { return std::nullopt; }
+  /// The instructions since the last fence or branch are issued in this order.
+  virtual void order(Emitter &e, llvm::ArrayRef<IssueRun> runs) {}
 };
 
 } // namespace tegula::gpu

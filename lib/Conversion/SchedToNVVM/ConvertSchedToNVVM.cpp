@@ -53,8 +53,10 @@ public:
                                     NVVM::VoteSyncKind::any);
   }
   Value exchange(Emitter &e, Value word, int64_t mask) override {
-    return NVVM::ShflOp::create(e.builder, e.loc, word.getType(), e.i32(-1), word, e.i32(mask),
-                                e.i32(31), NVVM::ShflKind::bfly, UnitAttr());
+    return shuffle(e, word, e.i32(mask), NVVM::ShflKind::bfly);
+  }
+  Value readLane(Emitter &e, Value word, Value lane) override {
+    return shuffle(e, word, lane, NVVM::ShflKind::idx);
   }
 
   bool canCopyAsync(int64_t bytes) const override {
@@ -100,6 +102,11 @@ private:
            product.operand.isF32() && product.result.isF32();
   }
   Values multiplyTF32(Emitter &e, bool threeTimes, ValueRange a, ValueRange b, ValueRange c);
+
+  static Value shuffle(Emitter &e, Value word, Value by, NVVM::ShflKind kind) {
+    return NVVM::ShflOp::create(e.builder, e.loc, word.getType(), e.i32(-1), word, by, e.i32(31),
+                                kind, UnitAttr());
+  }
 
   const GpuInfo &info;
 };

@@ -44,12 +44,16 @@ public:
   }
 
   StringRef getDeviceScope() const override { return "agent"; }
-  void barrier(Emitter &e) override;
   Value any(Emitter &e, Value bit) override {
     Value lanes = call(e, "llvm.amdgcn.ballot.i64", e.builder.getI64Type(), bit);
     return arith::CmpIOp::create(e.builder, e.loc, arith::CmpIPredicate::ne, lanes, e.i64(0));
   }
+  void barrier(Emitter &e) override { barrier(e, /*global=*/false); }
+  void globalBarrier(Emitter &e) override { barrier(e, /*global=*/true); }
   Value exchange(Emitter &e, Value word, int64_t mask) override;
+  Value readLane(Emitter &e, Value word, Value lane) override {
+    return call(e, "llvm.amdgcn.ds.bpermute", word.getType(), {e.mul(lane, 4), word});
+  }
 
   // Copies go through registers.
   bool canCopyAsync(int64_t) const override { return false; }
@@ -76,7 +80,16 @@ public:
                                   ValueRange(e.i32(0)));
   }
 
+  /// Barriers of the block are fences of the scheduler too.
+  bool isFence(Operation *op) override {
+    auto call = dyn_cast<LLVM::CallIntrinsicOp>(op);
+    return isa<ROCDL::SBarrierOp>(op) || (call && call.getIntrin() == "llvm.amdgcn.sched.barrier");
+  }
+  std::optional<Issue> classify(Operation *op) override;
+  void order(Emitter &e, ArrayRef<IssueRun> runs) override;
+
 private:
+  static void barrier(Emitter &e, bool global);
   static Value call(Emitter &e, StringRef name, Type type, ValueRange operands) {
     return LLVM::CallIntrinsicOp::create(e.builder, e.loc, type, e.builder.getStringAttr(name),
                                          operands)
@@ -174,25 +187,84 @@ void Amd::finishKernel(LLVM::LLVMFuncOp function, int64_t threads) {
       b.getArrayAttr({pair("amdgpu-agpr-alloc", "0"), pair("uniform-work-group-size", "true")}));
 }
 
-/// Orders local memory only: global loads stay in flight.
-void Amd::barrier(Emitter &e) {
+std::optional<Issue> Amd::classify(Operation *op) {
+  auto isShared = [](Value pointer) {
+    return cast<LLVM::LLVMPointerType>(pointer.getType()).getAddressSpace() == sharedSpace;
+  };
+  if (auto load = dyn_cast<LLVM::LoadOp>(op))
+    return isShared(load.getAddr()) ? Issue::SharedLoad : Issue::GlobalLoad;
+  if (auto store = dyn_cast<LLVM::StoreOp>(op))
+    return isShared(store.getAddr()) ? Issue::SharedStore : Issue::GlobalStore;
+  if (auto call = dyn_cast<LLVM::CallIntrinsicOp>(op)) {
+    if (call.getIntrin().starts_with("llvm.amdgcn.mfma."))
+      return Issue::Product;
+    if (call.getIntrin().starts_with("llvm.amdgcn.raw.ptr.buffer.load"))
+      return Issue::GlobalLoad;
+  }
+  return std::nullopt;
+}
+
+/// One scheduling group for each run (research/amd.md, 2).
+void Amd::order(Emitter &e, ArrayRef<IssueRun> runs) {
+  auto maskOf = [](Issue kind) {
+    switch (kind) {
+    case Issue::Product:
+      return 0x8;
+    case Issue::GlobalLoad:
+      return 0x20;
+    case Issue::GlobalStore:
+      return 0x40;
+    case Issue::SharedLoad:
+      return 0x100;
+    case Issue::SharedStore:
+      return 0x200;
+    }
+    llvm_unreachable("unknown kind of instruction");
+  };
+  for (IssueRun run : runs)
+    LLVM::CallIntrinsicOp::create(
+        e.builder, e.loc, e.builder.getStringAttr("llvm.amdgcn.sched.group.barrier"),
+        ValueRange{e.i32(maskOf(run.kind)), e.i32(run.count), e.i32(0)});
+}
+
+/// One that orders local memory only leaves global loads in flight.
+void Amd::barrier(Emitter &e, bool global) {
   auto local = LLVM::MMRATagAttr::get(e.builder.getContext(), "amdgpu-synchronize-as", "local");
   auto fence = [&](LLVM::AtomicOrdering ordering) {
     auto op = LLVM::FenceOp::create(e.builder, e.loc, ordering, "workgroup");
-    op->setDiscardableAttr(LLVM::LLVMDialect::getMmraAttrName(), local);
+    if (!global)
+      op->setDiscardableAttr(LLVM::LLVMDialect::getMmraAttrName(), local);
   };
   fence(LLVM::AtomicOrdering::release);
   ROCDL::SBarrierOp::create(e.builder, e.loc);
   fence(LLVM::AtomicOrdering::acquire);
 }
 
+/// Within rows of 16 lanes the vector unit reads another lane's register by itself: xor by
+/// 7, 8 or 15 mirrors or turns a row, what is left permutes quads.
 Value Amd::exchange(Emitter &e, Value word, int64_t mask) {
   Type i32 = e.builder.getI32Type();
+  if (mask < 16) {
+    auto move = [&](int64_t control) {
+      Value all = e.i32(15), old = LLVM::PoisonOp::create(e.builder, e.loc, i32);
+      word = call(e, "llvm.amdgcn.update.dpp", i32,
+                  {old, word, e.i32(control), all, all, e.integer(e.builder.getI1Type(), 1)});
+    };
+    constexpr int64_t turns[] = {0, 7, 8, 15}, controls[] = {0, 0x141, 0x128, 0x140};
+    if (int64_t high = mask >> 2)
+      move(controls[high]);
+    if (int64_t low = mask ^ turns[mask >> 2]) {
+      int64_t permutation = 0;
+      for (int64_t lane = 0; lane < 4; ++lane)
+        permutation |= (lane ^ low) << (2 * lane);
+      move(permutation);
+    }
+    return word;
+  }
   if (mask < 32) // xor within 32 lanes: the mask in bits 10 to 14, "and" with all in 0 to 4
     return call(e, "llvm.amdgcn.ds.swizzle", i32, {word, e.i32(mask << 10 | 31)});
   Value lane = e.bitXor(threadId(e), e.i32(mask));
-  Value address = e.mul(e.bitAnd(lane, info.getWarpSize() - 1), 4);
-  return call(e, "llvm.amdgcn.ds.bpermute", i32, {address, word});
+  return readLane(e, word, e.bitAnd(lane, info.getWarpSize() - 1));
 }
 
 //===----------------------------------------------------------------------===//

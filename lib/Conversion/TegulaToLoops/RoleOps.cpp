@@ -198,7 +198,8 @@ LogicalResult loops::lower(sched::LoadOp op, Lowering &lowering) {
     return success();
   }
   Value by = op.getBy() ? lowering.buffer(op.getBy()) : Value();
-  Window window{op.getAt(), op.getUpto(), by, by ? 0 : -1};
+  Window window{op.getAt(), op.getUpto(), by,
+                by ? static_cast<int64_t>(op.getAxis().value_or(0)) : -1};
   if (!op.getWhere()) {
     writeLoad(b, op.getSource(), window, op.getPad(), target);
     return success();

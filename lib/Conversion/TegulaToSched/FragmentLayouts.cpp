@@ -91,8 +91,6 @@ LogicalResult FragmentLayouts::collect(KernelOp kernel) {
     if (op->getParentOfType<sched::MapOp>())
       return WalkResult::advance();
     for (Value result : op->getResults()) {
-      if (getTile(result) && getTile(result).getRank() == 0)
-        return op->emitOpError("gives a tile of rank 0, which has no form on fragments yet");
       if (!getTile(result))
         continue;
       if (getTile(result).getNumElements() > gpu.getRegistersPerCore())
@@ -142,6 +140,13 @@ Layout FragmentLayouts::cover(const layout::Atom &atom, Extents tile,
 
 Layout FragmentLayouts::getPieces(ArrayRef<int64_t> shape, unsigned elementBytes) const {
   return layout::coverWithPieces(getMatrixExtents(shape), elementBytes, gpu.getWarpSize(), warps);
+}
+
+/// One number, which every thread holds.
+Layout FragmentLayouts::getEverywhere() const {
+  const layout::Atom *atom = layout::findAtom("all" + std::to_string(gpu.getWarpSize()));
+  assert(atom && "the table of atoms has the lanes of every target");
+  return llvm::cantFail(Layout::get(*atom, {1, 1}));
 }
 
 /// The unit of `element` for a result of so many rows: the fastest that gives each warp
@@ -276,6 +281,9 @@ LogicalResult FragmentLayouts::assign(KernelOp kernel) {
     settle(dot.getA(), getA(dot));
     settle(dot.getB(), getB(dot));
   });
+  for (Value tile : tiles)
+    if (getTile(tile).getRank() == 0)
+      settle(tile, getEverywhere());
   for (bool matrices : {true, false}) {
     for (auto [line, matrix, axis] : relations)
       if (!matrices && layouts[classes[matrix]])

@@ -42,7 +42,7 @@ public:
   /// Fails with a diagnostic at an op that has no form on fragments.
   mlir::LogicalResult assign(KernelOp kernel);
 
-  /// The layout of a tile of rank 1 or more.
+  /// The layout of a tile.
   const layout::Layout &get(mlir::Value tile) const;
   /// What a product wants of its operands; of the tiles as the op names them.
   layout::Layout getA(DotOp dot) const;
@@ -54,6 +54,7 @@ public:
   bool readsShared(DotOp dot) const { return products.find(dot)->second.unit == nullptr; }
   /// Pieces of 16 bytes of a tile of elements of so many bytes, as copies of rows move them.
   layout::Layout getPieces(llvm::ArrayRef<int64_t> shape, unsigned elementBytes = 4) const;
+  layout::Layout getEverywhere() const;
 
 private:
   struct Product {

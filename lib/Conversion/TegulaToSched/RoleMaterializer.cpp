@@ -32,16 +32,16 @@ RoleMaterializer::RoleMaterializer(KernelOp kernel, StringRef targetName, const 
 // Fragments
 //===----------------------------------------------------------------------===//
 
+/// A number that every thread holds needs no layout.
 FragType RoleMaterializer::getFragType(RankedTensorType tile, const Layout &layout) {
+  if (tile.getRank() == 0)
+    return FragType::get(kernel.getContext(), {}, tile.getElementType(), nullptr);
   return FragType::get(kernel.getContext(), tile.getShape(), tile.getElementType(),
                        sched::LayoutAttr::get(kernel.getContext(), layout));
 }
 
 FragType RoleMaterializer::getFragType(Value tile) {
-  auto type = cast<RankedTensorType>(tile.getType());
-  if (type.getRank() == 0)
-    return FragType::get(kernel.getContext(), {}, type.getElementType(), nullptr);
-  return getFragType(type, layouts.get(tile));
+  return getFragType(cast<RankedTensorType>(tile.getType()), layouts.get(tile));
 }
 
 void RoleMaterializer::hold(Value tile, const Layout &layout, Value fragment) {
@@ -149,7 +149,7 @@ LogicalResult RoleMaterializer::convert(LoadOp op) {
     Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
     Value fragment = sched::LoadOp::create(
         builder, op.getLoc(), getFragType(tile.clone(shape), layout), op.getView(), op.getAt(),
-        /*by=*/Value(), op.getUpto(), op.getPad(), use.turned, /*ahead=*/IntegerAttr(),
+        /*by=*/Value(), /*axis=*/IntegerAttr(), op.getUpto(), op.getPad(), use.turned, /*ahead=*/IntegerAttr(),
         /*where=*/Value(), op.getLabelAttr(), /*ssa_name=*/StringAttr());
     (use.turned ? turned : fragments)[op.getTile()].push_back({use.layout, fragment});
   }
@@ -167,7 +167,7 @@ void RoleMaterializer::loadUses(OpBuilder &builder, LoadOp load, Value buffer, b
     Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
     Value fragment = sched::LoadOp::create(
         builder, load.getLoc(), getFragType(tile.clone(shape), layout), buffer, ValueRange(),
-        /*by=*/Value(), ValueRange(), /*pad=*/Value(), use.turned != storedTurned, ahead,
+        /*by=*/Value(), /*axis=*/IntegerAttr(), ValueRange(), /*pad=*/Value(), use.turned != storedTurned, ahead,
         /*where=*/Value(),
         /*label=*/StringAttr(), /*ssa_name=*/StringAttr());
     (use.turned ? turned : fragments)[load.getTile()].push_back({use.layout, fragment});
@@ -303,51 +303,47 @@ LogicalResult RoleMaterializer::convert(DotOp op) {
 // Indices
 //===----------------------------------------------------------------------===//
 
-/// An index tile where the rows that it names are; as it is where rows are several axes.
-Value RoleMaterializer::getRowIndices(Value indices, Value tile) {
+/// An index tile where the rows or columns that it names are; as it is where rows are
+/// several axes.
+Value RoleMaterializer::getIndices(Value indices, Value tile, int64_t axis) {
   const Layout &layout = layouts.get(tile);
   switch (cast<RankedTensorType>(tile.getType()).getRank()) {
   case 1:
     return getFragment(indices, layout);
   case 2:
-    return getFragment(indices, layout.dropAxis(1));
+    return getFragment(indices, layout.dropAxis(1 - axis));
   default:
     return getFragment(indices);
   }
 }
 
 LogicalResult RoleMaterializer::convert(GatherOp op) {
-  if (op.getAxis() != 0)
-    return op.emitOpError("gathers along an axis that is not the first, which has no form on "
-                          "fragments yet");
   OpBuilder builder(op);
+  IntegerAttr axis = op.getAxis() == 0 ? IntegerAttr() : op.getAxisAttr();
   hold(op.getTile(),
        sched::LoadOp::create(builder, op.getLoc(), getFragType(op.getTile()), op.getView(),
-                             op.getAt(), getRowIndices(op.getBy(), op.getTile()), op.getUpto(),
-                             op.getPad(), /*trans=*/false, /*ahead=*/IntegerAttr(),
+                             op.getAt(), getIndices(op.getBy(), op.getTile(), op.getAxis()), axis,
+                             op.getUpto(), op.getPad(), /*trans=*/false, /*ahead=*/IntegerAttr(),
                              /*where=*/Value(), op.getLabelAttr(), /*ssa_name=*/StringAttr()));
   return success();
 }
 
 LogicalResult RoleMaterializer::convert(ScatterOp op) {
-  if (op.getAxis() != 0)
-    return op.emitOpError("scatters along an axis that is not the first, which has no form on "
-                          "fragments yet");
   OpBuilder builder(op);
   sched::ScatterOp::create(builder, op.getLoc(), getFragment(op.getTile()), op.getView(),
-                           op.getAt(), getRowIndices(op.getBy(), op.getTile()), op.getAxis(),
+                           op.getAt(), getIndices(op.getBy(), op.getTile(), op.getAxis()), op.getAxis(),
                            op.getUpto(), op.getLabelAttr());
   return success();
 }
 
 LogicalResult RoleMaterializer::convert(ReduceStoreOp op) {
-  if (op.getHow() != ReduceHow::atomic)
-    return op.emitOpError() << "is " << stringifyReduceHow(op.getHow())
-                            << ", which instances that run at once cannot be yet";
+  // The order of instances is the fixed order of `two_pass` as well.
+  bool atomic = op.getHow() == ReduceHow::atomic;
+  if (!atomic)
+    op->getParentOfType<GridOp>().setOrder(GridOrder::sequential);
   OpBuilder builder(op);
   sched::ReduceStoreOp::create(builder, op.getLoc(), op.getKind(), getFragment(op.getTile()),
-                               op.getView(), op.getAt(), op.getUpto(), /*atomic=*/true,
-                               op.getLabelAttr());
+                               op.getView(), op.getAt(), op.getUpto(), atomic, op.getLabelAttr());
   return success();
 }
 
@@ -355,7 +351,7 @@ LogicalResult RoleMaterializer::convert(SegmentSumOp op) {
   OpBuilder builder(op);
   auto sum = sched::SegmentSumOp::create(builder, op.getLoc(), getFragType(op.getResult()),
                                          getFragment(op.getX()),
-                                         getRowIndices(op.getBy(), op.getX()), /*dest=*/Value(),
+                                         getIndices(op.getBy(), op.getX(), /*axis=*/0), /*dest=*/Value(),
                                          getFragment(op.getAcc(), layouts.get(op.getResult())),
                                          op.getLabelAttr(), /*ssa_name=*/StringAttr());
   hold(op.getResult(), sum.getResult());
@@ -423,6 +419,14 @@ LogicalResult RoleMaterializer::convert(ArgMaxOp op) {
   return success();
 }
 
+LogicalResult RoleMaterializer::convert(tensor::ExtractOp op) {
+  OpBuilder builder(op);
+  Value element = sched::ScalarOp::create(builder, op.getLoc(), op.getType(),
+                                          getFragment(op.getTensor()), op.getIndices());
+  op.getResult().replaceAllUsesWith(element);
+  return success();
+}
+
 /// Kept with the code, and read where it is used.
 LogicalResult RoleMaterializer::convert(arith::ConstantOp op) {
   auto value = cast<ElementsAttr>(op.getValue());
@@ -437,7 +441,7 @@ LogicalResult RoleMaterializer::convert(arith::ConstantOp op) {
   auto tile = cast<RankedTensorType>(op.getType());
   Value buffer = createOutside<sched::ConstantOp>(op.getLoc(), sched::BufType::get(tile), value);
   hold(op, sched::LoadOp::create(builder, op.getLoc(), getFragType(op), buffer, ValueRange(),
-                                 /*by=*/Value(), ValueRange(), /*pad=*/Value(), /*trans=*/false,
+                                 /*by=*/Value(), /*axis=*/IntegerAttr(), ValueRange(), /*pad=*/Value(), /*trans=*/false,
                                  /*ahead=*/IntegerAttr(), /*where=*/Value(),
                                  /*label=*/StringAttr(), /*ssa_name=*/StringAttr()));
   return success();
@@ -565,8 +569,9 @@ LogicalResult RoleMaterializer::convert(Operation *op) {
   LogicalResult result =
       llvm::TypeSwitch<Operation *, LogicalResult>(op)
           .Case<LoadOp, StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp, DotOp,
-                sched::MapOp, TransposeOp, tensor::ExtractSliceOp, ConcatOp, ReshapeOp, ScanOp,
-                ArgMaxOp, sched::DiffersOp, arith::ConstantOp, StreamOp, scf::IfOp>(
+                sched::MapOp, TransposeOp, tensor::ExtractSliceOp, tensor::ExtractOp, ConcatOp,
+                ReshapeOp, ScanOp, ArgMaxOp, sched::DiffersOp, arith::ConstantOp, StreamOp,
+                scf::IfOp>(
               [&](auto op) { return convert(op); })
           .Default([](Operation *op) { return op->emitOpError("has no form on fragments yet"); });
   done.push_back(op);

@@ -51,7 +51,7 @@ private:
   void hold(mlir::Value tile, const layout::Layout &layout, mlir::Value fragment);
   mlir::Value getFragment(mlir::Value tile);
   mlir::Value getFragment(mlir::Value tile, const layout::Layout &wanted);
-  mlir::Value getRowIndices(mlir::Value indices, mlir::Value tile);
+  mlir::Value getIndices(mlir::Value indices, mlir::Value tile, int64_t axis);
   mlir::Value convertLayout(mlir::Value fragment, const layout::Layout &from,
                             const layout::Layout &to);
   layout::Layout getDomainLayout(sched::MapOp map);
@@ -94,6 +94,7 @@ private:
   mlir::LogicalResult convert(SegmentSumOp op);
   mlir::LogicalResult convert(TransposeOp op);
   mlir::LogicalResult convert(mlir::tensor::ExtractSliceOp op);
+  mlir::LogicalResult convert(mlir::tensor::ExtractOp op);
   mlir::LogicalResult convert(ConcatOp op);
   mlir::LogicalResult convert(ReshapeOp op);
   mlir::LogicalResult convert(ScanOp op);

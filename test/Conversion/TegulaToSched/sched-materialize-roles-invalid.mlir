@@ -41,53 +41,6 @@ tegula.kernel @groups(%n: index) {
 
 // -----
 
-// Indices
-tegula.kernel @gather(in %x: memref<64x?xf32>, in %j: memref<?xi32>, out %y: memref<64x?xf32>) {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %n = memref.dim %y, %c1 : memref<64x?xf32>
-  tegula.grid (%i) to (%n) step (32) roles [<all warps 4>] {
-    %jt = tegula.load %j[%i] : memref<?xi32> -> tensor<32xi32>
-    // expected-error @+1 {{gathers along an axis that is not the first, which has no form on fragments yet}}
-    %t = tegula.gather %x[%c0] by %jt axis 1 : memref<64x?xf32>, tensor<32xi32> -> tensor<64x32xf32>
-    tegula.store %t, %y[%c0, %i] : tensor<64x32xf32>, memref<64x?xf32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
-tegula.kernel @scatter(in %x: memref<64x?xf32>, in %j: memref<?xi32>, out %y: memref<64x?xf32>) {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  %n = memref.dim %x, %c1 : memref<64x?xf32>
-  tegula.grid (%i) to (%n) step (32) roles [<all warps 4>] {
-    %jt = tegula.load %j[%i] : memref<?xi32> -> tensor<32xi32>
-    %t = tegula.load %x[%c0, %i] : memref<64x?xf32> -> tensor<64x32xf32>
-    // expected-error @+1 {{scatters along an axis that is not the first, which has no form on fragments yet}}
-    tegula.scatter %t, %y[%c0] by %jt axis 1 : tensor<64x32xf32>, memref<64x?xf32>, tensor<32xi32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
-tegula.kernel @ordered(in %x: memref<?x64xf32>, inout %y: memref<1x64xf32>) {
-  %c0 = arith.constant 0 : index
-  %n = memref.dim %x, %c0 : memref<?x64xf32>
-  tegula.grid (%i) to (%n) step (1) roles [<all warps 4>] {
-    %t = tegula.load %x[%i, %c0] : memref<?x64xf32> -> tensor<1x64xf32>
-    // expected-error @+1 {{is ordered, which instances that run at once cannot be yet}}
-    tegula.reduce_store add ordered %t, %y[%c0, %c0] : tensor<1x64xf32>, memref<1x64xf32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
 // Elements that change places
 tegula.kernel @drop(in %x: memref<?x64xf32>, out %y: memref<64xf32>) {
   %c0 = arith.constant 0 : index
@@ -97,23 +50,6 @@ tegula.kernel @drop(in %x: memref<?x64xf32>, out %y: memref<64xf32>) {
     // expected-error @+1 {{drops axes, takes strides or starts at a computed place, which has no form on fragments yet}}
     %r = tensor.extract_slice %t[1, 0] [1, 64] [1, 1] : tensor<4x64xf32> to tensor<64xf32>
     tegula.store %r, %y[%c0] : tensor<64xf32>, memref<64xf32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
-tegula.kernel @extract(in %x: memref<?xi32>, out %y: memref<?x64xf32>, in %z: memref<?x64xf32>) {
-  %c0 = arith.constant 0 : index
-  %c1 = arith.constant 1 : index
-  tegula.grid (%i) to (%c1) step (1) roles [<all warps 4>] {
-    %t = tegula.load %x[%c0] : memref<?xi32> -> tensor<4xi32>
-    // expected-error @+1 {{has no form on fragments yet}}
-    %j = tensor.extract %t[%c1] : tensor<4xi32>
-    %k = arith.index_cast %j : i32 to index
-    %r = tegula.load %z[%k, %c0] : memref<?x64xf32> -> tensor<1x64xf32>
-    tegula.store %r, %y[%c0, %c0] : tensor<1x64xf32>, memref<?x64xf32>
     tegula.yield
   }
   tegula.return
@@ -285,43 +221,6 @@ tegula.kernel @from_tile(in %x: memref<?x64xbf16>, in %j: memref<?xi32>, out %y:
       tegula.yield %e : tensor<64x64xf32>
     }
     tegula.store %r, %y[%i, %c0] : tensor<64x64xf32>, memref<?x64xf32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
-// Tiles of rank 0
-tegula.kernel @gives(in %x: memref<?xf32>, out %y: memref<f32>) {
-  %c1 = arith.constant 1 : index
-  %c0 = arith.constant 0 : index
-  tegula.grid (%i) to (%c1) step (1) roles [<all warps 4>] {
-    %t = tegula.load %x[%c0] : memref<?xf32> -> tensor<64xf32>
-    // expected-error @+1 {{gives a tile of rank 0, which has no form on fragments yet}}
-    %r = sched.map domain [64] ins(%a = %t : tensor<64xf32>) -> tensor<f32> {
-      %s = tegula.reduce add %a axis 0 : tensor<64xf32> -> tensor<f32>
-      sched.yield %s : tensor<f32>
-    }
-    tegula.store %r, %y[] : tensor<f32>, memref<f32>
-    tegula.yield
-  }
-  tegula.return
-}
-
-// -----
-
-tegula.kernel @reads(in %x: memref<f32>, out %y: memref<?xf32>) {
-  %c1 = arith.constant 1 : index
-  %c0 = arith.constant 0 : index
-  tegula.grid (%i) to (%c1) step (1) roles [<all warps 4>] {
-    // expected-error @+1 {{gives a tile of rank 0, which has no form on fragments yet}}
-    %t = tegula.load %x[] : memref<f32> -> tensor<f32>
-    %r = sched.map domain [64] ins(%a = %t : tensor<f32>) -> tensor<64xf32> {
-      %s = tegula.broadcast %a dims [] : tensor<f32> -> tensor<64xf32>
-      sched.yield %s : tensor<64xf32>
-    }
-    tegula.store %r, %y[%c0] : tensor<64xf32>, memref<?xf32>
     tegula.yield
   }
   tegula.return

@@ -177,3 +177,51 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   }
   tegula.return
 }
+
+// -----
+
+// C6: an axis of the view, and only with indices
+sched.kernel @k(in %x: memref<?x?xf32>) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    sched.role @all warps 4 {
+      // expected-error @below {{names an axis without 'by'}}
+      %f = sched.load %x[%c0, %c0] axis 1 : memref<?x?xf32> -> !sched.frag<16x8xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+sched.kernel @k(in %x: memref<?x?xf32>, in %y: memref<?xi32>) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    sched.role @all warps 4 {
+      %j = sched.load %y[%c0] : memref<?xi32> -> !sched.frag<8xi32>
+      // expected-error @below {{goes by index along axis 2 of a tile of rank 2}}
+      %f = sched.load %x[%c0] by %j : !sched.frag<8xi32> axis 2 : memref<?x?xf32> -> !sched.frag<16x8xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}
+
+// -----
+
+sched.kernel @k(in %x: memref<?x?xf32>, in %y: memref<?xi32>) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    sched.role @all warps 4 {
+      %j = sched.load %y[%c0] : memref<?xi32> -> !sched.frag<16xi32>
+      // expected-error @below {{needs 8 indices of i32, got}}
+      %f = sched.load %x[%c0] by %j : !sched.frag<16xi32> axis 1 : memref<?x?xf32> -> !sched.frag<16x8xf32>
+    }
+    tegula.yield
+  }
+  tegula.return
+}

@@ -27,3 +27,20 @@ sched.kernel @k(in %x: memref<?x?xf32>, out %y: memref<?x?xf32>, %s: f32) target
   }
   tegula.return
 }
+
+// -----
+
+// C1, C2: fragments
+sched.kernel @k(in %x: memref<?x?xf32>) target "sm_80" {
+  %c0 = arith.constant 0 : index
+  %n = memref.dim %x, %c0 : memref<?x?xf32>
+  tegula.grid (%i) to (%n) step (16) {
+    sched.role @all warps 4 {
+      %f = sched.load %x[%c0, %c0] : memref<?x?xf32> -> !sched.frag<16x8xf32>
+      // expected-error @below {{takes 2 indices of a row buffer, got 1 for '!sched.frag<16x8xf32>'}}
+      %s = sched.scalar %f[%c0] : !sched.frag<16x8xf32> -> f32
+    }
+    tegula.yield
+  }
+  tegula.return
+}

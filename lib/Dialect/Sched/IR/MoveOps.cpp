@@ -116,9 +116,13 @@ static LogicalResult verifyDestination(CopyOp op) {
 }
 
 /// C7 of copies, C6 of loads: one index per row, where it can be read.
-static LogicalResult verifyRowIndices(Operation *op, Value by, RankedTensorType dest) {
+static LogicalResult verifyIndices(Operation *op, Value by, RankedTensorType dest,
+                                   int64_t axis = 0) {
+  if (axis != 0 && (axis < 0 || axis >= dest.getRank()))
+    return op->emitOpError() << "goes by index along axis " << axis << " of a tile of rank "
+                             << dest.getRank();
   RankedTensorType indices = getTile(by.getType());
-  int64_t count = indices.getNumElements(), rows = dest.getRank() < 1 ? 0 : dest.getDimSize(0);
+  int64_t count = indices.getNumElements(), rows = dest.getRank() < 1 ? 0 : dest.getDimSize(axis);
   auto buffer = dyn_cast<BufType>(by.getType());
   if (!indices.getElementType().isInteger(32) || count != rows || indices.getRank() < 1 ||
       indices.getDimSize(0) != count || (buffer && buffer.isPacked()))
@@ -137,7 +141,7 @@ LogicalResult CopyOp::verify() {
   if (auto view = dyn_cast<MemRefType>(getSource().getType())) {
     if (failed(verifyAccess(*this, view, dest.getTile(), getAt(), getUpto(), bool(getBy()))))
       return failure();
-    return getBy() ? verifyRowIndices(*this, getBy(), dest.getTile()) : success();
+    return getBy() ? verifyIndices(*this, getBy(), dest.getTile()) : success();
   }
   if (!getAt().empty() || !getUpto().empty() || getPad() || getBy()) // C3
     return emitOpError("from a buffer takes no offsets, limits or pad");
@@ -163,6 +167,8 @@ LogicalResult sched::LoadOp::verify() {
   FragType fragment = getFragment().getType();
   if (getAhead() && static_cast<int64_t>(*getAhead()) < 0) // C5
     return emitOpError() << "'ahead' is not negative, got " << static_cast<int64_t>(*getAhead());
+  if (getAxis() && !getBy()) // C6
+    return emitOpError("names an axis without 'by'");
   RankedTensorType tile = transposed(fragment.getTile(), getTrans());
   if (!tile) // C3
     return emitOpError() << "'trans' needs a fragment of rank 2, got " << fragment;
@@ -170,7 +176,7 @@ LogicalResult sched::LoadOp::verify() {
     return failure();
   if (auto view = dyn_cast<MemRefType>(getSource().getType()))
     return failed(verifyAccess(*this, view, tile, getAt(), getUpto(), bool(getBy()))) ||
-                   (getBy() && failed(verifyRowIndices(*this, getBy(), tile))) // C6
+                   (getBy() && failed(verifyIndices(*this, getBy(), tile, getAxis().value_or(0)))) // C6
                ? failure()
                : success();
   if (!getAt().empty() || !getUpto().empty() || getPad() || getWhere() || getBy()) // C2
@@ -365,11 +371,12 @@ LogicalResult sched::ConcatOp::verify() {
 LogicalResult ScalarOp::verify() {
   auto buffer = dyn_cast<BufType>(getSource().getType());
   auto view = dyn_cast<MemRefType>(getSource().getType());
-  int64_t rank = buffer ? buffer.getRank() : view.getRank();
+  RankedTensorType tile = view ? RankedTensorType() : getTile(getSource().getType());
+  int64_t rank = view ? view.getRank() : tile.getRank();
   if (static_cast<int64_t>(getAt().size()) != rank || (buffer && buffer.isPacked())) // C1
     return emitOpError() << "takes " << rank << " indices of a row buffer, got " << getAt().size()
                          << " for " << getSource().getType();
-  Type elem = buffer ? buffer.getElem() : view.getElementType();
+  Type elem = view ? view.getElementType() : tile.getElementType();
   if (getValue().getType() != elem) // C2
     return emitOpError() << "gives " << elem << ", not " << getValue().getType();
   return buffer ? verifySlotMode(*this, getSource(), SlotMode::waited) : success();

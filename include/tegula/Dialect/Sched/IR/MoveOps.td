@@ -77,9 +77,10 @@ def Sched_LoadOp : Sched_NamedOp<"load", [AttrSizedOperandSegments]> {
   let description = [{
     From a buffer: all of it; `trans` swaps the last two axes. From a view: as a
     copy, with offsets, limits, `pad` and `where`; where that does not hold every
-    element is `pad`; with `by` row i is row `by[i]` of the view, as for copies. A
-    load from a view is the first half of a copy through registers. `ahead n`: expanded atom by atom into its consumer, n steps before
-    it; it then holds n + 1 steps of registers, not the tile.
+    element is `pad`; with `by` position i along `axis` (the first, if none is named)
+    is position `by[i]` of the view. A load from a view is the first half of a copy
+    through registers. `ahead n`: expanded atom by atom into its consumer, n steps
+    before it; it then holds n + 1 steps of registers, not the tile.
 
     * C1: from a view: as many offsets as its rank, which is the fragment's; with
       `by` one less. `upto` is absent or has one limit per offset.
@@ -88,24 +89,26 @@ def Sched_LoadOp : Sched_NamedOp<"load", [AttrSizedOperandSegments]> {
     * C3: element types agree; `trans` needs rank 2.
     * C4: a part of a slot is read while the slot is waited for.
     * C5: `ahead` is not negative.
-    * C6: `by` holds one i32 per row.
+    * C6: `by` holds one i32 per position along `axis`, an axis of the view; there is
+      no `axis` without it.
 
     ```mlir
-    // given %b: !sched.buf<128x64xbf16, shared>, %v: memref<?x64xf32>, %n: index, %c0: index, %hi: index, %d: index
+    // given %b: !sched.buf<128x64xbf16, shared>, %v: memref<?x64xf32>, %n: index, %c0: index, %hi: index, %d: index, %j: !sched.frag<64xi32>
     %f = sched.load %b trans ahead 2
       : !sched.buf<128x64xbf16, shared> -> !sched.frag<64x128xbf16>
     %g = sched.load %v[%n, %c0] upto [%hi, %d] : memref<?x64xf32> -> !sched.frag<32x64xf32>
+    %h = sched.load %v[%n] by %j : !sched.frag<64xi32> axis 1 : memref<?x64xf32> -> !sched.frag<32x64xf32>
     ```
   }];
   let arguments = (ins Arg<Sched_BufOrView, "source", [MemRead]>:$source, Variadic<Index>:$at,
-                       Arg<Optional<Sched_BufOrFrag>, "row indices", [MemRead]>:$by,
-                       Variadic<Index>:$upto, Optional<Tegula_Elem>:$pad, UnitAttr:$trans,
+                       Arg<Optional<Sched_BufOrFrag>, "indices", [MemRead]>:$by,
+                       OptionalAttr<I64Attr>:$axis, Variadic<Index>:$upto, Optional<Tegula_Elem>:$pad, UnitAttr:$trans,
                        OptionalAttr<I64Attr>:$ahead, Optional<I1>:$where,
                        OptionalAttr<StrAttr>:$label, OptionalAttr<StrAttr>:$ssa_name);
   let results = (outs Sched_FragType:$fragment);
   let assemblyFormat = [{
-    `` custom<SsaName>($ssa_name) $source (`[` $at^ `]`)? (`by` $by^ `:` type($by))? (`trans` $trans^)?
-    (`upto` ` ` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))? (`ahead` $ahead^)?
+    `` custom<SsaName>($ssa_name) $source (`[` $at^ `]`)? (`by` $by^ `:` type($by))? (`axis` $axis^)?
+    (`trans` $trans^)? (`upto` ` ` `[` $upto^ `]`)? (`pad` $pad^ `:` type($pad))? (`ahead` $ahead^)?
     (`where` $where^)? (`label` $label^)? attr-dict `:` type($source) `->` type($fragment)
   }];
   let hasVerifier = 1;
@@ -331,18 +334,20 @@ def Sched_ConcatOp : Sched_Op<"concat", [Pure]> {
 }
 
 def Sched_ScalarOp : Sched_NamedOp<"scalar"> {
-  let summary = "one element of a buffer or view";
+  let summary = "one element of a buffer, a view or a fragment";
   let description = [{
-    C1: one index per axis of a view, or of a buffer that is not packed. C2: the
-    result has the source's element type.
+    C1: one index per axis of a view, of a fragment, or of a buffer that is not
+    packed. C2: the result has the source's element type.
 
     ```mlir
-    // given %b: !sched.buf<64xf32, local>, %i: index
+    // given %b: !sched.buf<64xf32, local>, %i: index, %f: !sched.frag<f32>
     %x = sched.scalar %b[%i] : !sched.buf<64xf32, local> -> f32
+    %y = sched.scalar %f[] : !sched.frag<f32> -> f32
     ```
   }];
-  let arguments = (ins Arg<Sched_BufOrView, "source", [MemRead]>:$source, Variadic<Index>:$at,
-                       OptionalAttr<StrAttr>:$ssa_name);
+  let arguments = (ins Arg<AnyTypeOf<[Sched_BufType, Tegula_View, Sched_FragType]>, "source",
+                           [MemRead]>:$source,
+                       Variadic<Index>:$at, OptionalAttr<StrAttr>:$ssa_name);
   let results = (outs Tegula_Elem:$value);
   let assemblyFormat = [{
     `` custom<SsaName>($ssa_name) $source `[` $at `]` attr-dict `:` type($source) `->` type($value)
