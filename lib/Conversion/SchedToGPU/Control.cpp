@@ -288,6 +288,11 @@ LogicalResult Lowering::lowerFor(scf::ForOp op) {
   }
 
   Values init = flattenAll(e, op.getInitArgs());
+  // Waits inside a loop would be for these at every trip.
+  bool multiplies =
+      op.walk([](sched::MmaOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  if (multiplies)
+    vendor.settle(e);
   auto loop = scf::ForOp::create(builder, op.getLoc(), scalar(op.getLowerBound()),
                                  scalar(op.getUpperBound()), scalar(op.getStep()), init);
   {
@@ -441,6 +446,9 @@ void Lowering::lowerAcquire(sched::AcquireOp op) {
     op.emitRemark("acquire costs a barrier of its own");
     vendor.barrier(e);
   }
+  // What fills the slot through registers comes below what stands here.
+  if (ring.type.getKind() == sched::Completion::sync)
+    vendor.pin(e, Issue::SharedStore);
   slots[op.getSlot()] = ring.acquire;
   ringOf[op.getSlot()] = number;
   ring.acquire = advance(e, ring.acquire, ring.type.getDepth());

@@ -112,6 +112,13 @@ static Values choosePacked(Emitter &e, Type elem, Value condition, function_ref<
   return whole ? result : e.fromWords(result, elem);
 }
 
+/// The first half of a copy through registers: its place is above what it hides behind.
+static bool runsAhead(sched::LoadOp op) {
+  return op.getWhere() && llvm::all_of(op.getFragment().getUsers(), [](Operation *user) {
+           return isa<sched::StoreOp>(user) || user->hasTrait<OpTrait::IsTerminator>();
+         });
+}
+
 static LogicalResult loadFromView(sched::LoadOp op, Lowering &lowering) {
   Emitter e = lowering.at(op.getLoc());
   sched::FragType type = op.getFragment().getType();
@@ -490,8 +497,14 @@ static bool isDeferred(sched::LoadOp op) {
 LogicalResult gpu::lower(sched::LoadOp op, Lowering &lowering) {
   if (op.getBy())
     return lowerGather(op, lowering);
-  if (isa<MemRefType>(op.getSource().getType()))
-    return loadFromView(op, lowering);
+  if (isa<MemRefType>(op.getSource().getType())) {
+    LogicalResult result = loadFromView(op, lowering);
+    if (runsAhead(op)) {
+      Emitter e = lowering.at(op.getLoc());
+      lowering.vendor.pin(e, Issue::GlobalLoad);
+    }
+    return result;
+  }
   Emitter e = lowering.at(op.getLoc());
   FailureOr<Buffer> source = lowering.buffer(op.getSource());
   if (failed(source) || failed(lowering.define(op.getFragment(), {})))

@@ -135,6 +135,10 @@ public:
   /// What an op that this class wrote, or a load or store, becomes; none if its place
   /// does not matter.
   virtual std::optional<Issue> classify(mlir::Operation *op) { return std::nullopt; }
+  /// Instructions of this kind do not move across this point; others may.
+  virtual void pin(Emitter &e, Issue kind) {}
+  /// Loads from device memory have landed here: a loop begins that need not wait for them.
+  virtual void settle(Emitter &e) {}
   /// The instructions since the last fence or branch are issued in this order.
   virtual void order(Emitter &e, llvm::ArrayRef<IssueRun> runs) {}
 };

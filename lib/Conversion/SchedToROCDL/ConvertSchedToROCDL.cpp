@@ -86,6 +86,13 @@ public:
     return isa<ROCDL::SBarrierOp>(op) || (call && call.getIntrin() == "llvm.amdgcn.sched.barrier");
   }
   std::optional<Issue> classify(Operation *op) override;
+  void pin(Emitter &e, Issue kind) override;
+  /// s_waitcnt vmcnt(0), the other counters at their most (gfx9).
+  void settle(Emitter &e) override {
+    LLVM::CallIntrinsicOp::create(e.builder, e.loc,
+                                  e.builder.getStringAttr("llvm.amdgcn.s.waitcnt"),
+                                  ValueRange(e.i32(0xF70)));
+  }
   void order(Emitter &e, ArrayRef<IssueRun> runs) override;
 
 private:
@@ -204,23 +211,34 @@ std::optional<Issue> Amd::classify(Operation *op) {
   return std::nullopt;
 }
 
+/// The scheduler's bit for a kind of instruction.
+static int64_t maskOf(Issue kind) {
+  switch (kind) {
+  case Issue::Product:
+    return 0x8;
+  case Issue::GlobalLoad:
+    return 0x20;
+  case Issue::GlobalStore:
+    return 0x40;
+  case Issue::SharedLoad:
+    return 0x100;
+  case Issue::SharedStore:
+    return 0x200;
+  }
+  llvm_unreachable("unknown kind of instruction");
+}
+
+/// A barrier of the scheduler that all others may cross: VALU, SALU, products,
+/// transcendentals, and the other kinds of memory access.
+void Amd::pin(Emitter &e, Issue kind) {
+  constexpr int64_t all = 0x2 | 0x4 | 0x8 | 0x20 | 0x40 | 0x100 | 0x200 | 0x400;
+  LLVM::CallIntrinsicOp::create(e.builder, e.loc,
+                                e.builder.getStringAttr("llvm.amdgcn.sched.barrier"),
+                                ValueRange(e.i32(all & ~maskOf(kind))));
+}
+
 /// One scheduling group for each run (research/amd.md, 2).
 void Amd::order(Emitter &e, ArrayRef<IssueRun> runs) {
-  auto maskOf = [](Issue kind) {
-    switch (kind) {
-    case Issue::Product:
-      return 0x8;
-    case Issue::GlobalLoad:
-      return 0x20;
-    case Issue::GlobalStore:
-      return 0x40;
-    case Issue::SharedLoad:
-      return 0x100;
-    case Issue::SharedStore:
-      return 0x200;
-    }
-    llvm_unreachable("unknown kind of instruction");
-  };
   for (IssueRun run : runs)
     LLVM::CallIntrinsicOp::create(
         e.builder, e.loc, e.builder.getStringAttr("llvm.amdgcn.sched.group.barrier"),

@@ -27,8 +27,8 @@
 // CHECK-NEXT: llvm.fence syncscope("workgroup") acquire {llvm.mmra = #{{.*}}}
 // CHECK: llvm.load {{.*}} : !llvm.ptr<3> -> vector<4xbf16>
 // CHECK: llvm.call_intrinsic "llvm.amdgcn.mfma.f32.32x32x8bf16.1k"
-// The columns of a row lie in 32 lanes.
-// CHECK-COUNT-80: llvm.call_intrinsic "llvm.amdgcn.{{update.dpp|ds.swizzle}}
+// The columns of a row lie in 32 lanes: xor by 1, 2, 4 (7, then 3), 8 and 16.
+// CHECK-COUNT-96: llvm.call_intrinsic "llvm.amdgcn.{{update.dpp|ds.swizzle}}
 // CHECK-NOT: llvm.amdgcn
 // CHECK: llvm.return
 sched.kernel @largest(in %A: !v, in %B: !w, out %R: !out) target "gfx942" {

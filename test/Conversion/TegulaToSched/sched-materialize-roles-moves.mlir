@@ -101,9 +101,9 @@ tegula.kernel @extract(in %x: memref<?xi32>, out %y: memref<?x64xf32>, in %z: me
 // Tiles of rank 0 are numbers that every thread holds.
 
 // CHECK-LABEL: sched.kernel @numbers
-// CHECK: %[[N:.*]] = sched.load %n[] : memref<f32> -> <f32>
+// CHECK: %[[N:.*]] = sched.load %n : memref<f32> -> <f32>
 // CHECK: sched.map domain [64] {{.*}} -> !sched.frag<f32>
-// CHECK: sched.store %{{.*}} to %y[] : !sched.frag<f32>, memref<f32>
+// CHECK: sched.store %{{.*}} to %y{{.*}} : !sched.frag<f32>, memref<f32>
 tegula.kernel @numbers(in %x: memref<?xf32>, in %n: memref<f32>, out %y: memref<f32>) {
   %c1 = arith.constant 1 : index
   %c0 = arith.constant 0 : index
