@@ -289,8 +289,7 @@ LogicalResult Lowering::lowerFor(scf::ForOp op) {
 
   Values init = flattenAll(e, op.getInitArgs());
   // Waits inside a loop would be for these at every trip.
-  bool multiplies =
-      op.walk([](sched::MmaOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  bool multiplies = op.walk([](sched::MmaOp) { return WalkResult::interrupt(); }).wasInterrupted();
   if (multiplies)
     vendor.settle(e);
   auto loop = scf::ForOp::create(builder, op.getLoc(), scalar(op.getLowerBound()),
@@ -353,7 +352,7 @@ static SmallVector<IssueRun> getOrder(Vendor &vendor, Block::iterator first, Blo
     if (std::optional<Issue> kind = vendor.classify(&op))
       kinds.push_back(*kind);
   int64_t products = llvm::count(kinds, Issue::Product), above = 0;
-  SmallVector<int64_t> steps; // products above each step's loads
+  SmallVector<int64_t> steps;       // products above each step's loads
   std::map<int64_t, int64_t> loads; // issued above so many products
   for (Issue kind : kinds) {
     above += kind == Issue::Product;
@@ -398,9 +397,8 @@ LogicalResult Lowering::lowerPhase(sched::PhaseOp op) {
     return failure();
   // Groups order what stands in one block: behind the last branch, or all since the fence.
   int64_t ahead = 0;
-  op.getBody().walk([&](sched::LoadOp load) {
-    ahead = std::max<int64_t>(ahead, load.getAhead().value_or(0));
-  });
+  op.getBody().walk(
+      [&](sched::LoadOp load) { ahead = std::max<int64_t>(ahead, load.getAhead().value_or(0)); });
   Block *block = builder.getInsertionBlock();
   Block::iterator last = builder.getInsertionPoint(), first = last;
   while (first != block->begin() && std::prev(first)->getNumRegions() == 0 &&

@@ -78,8 +78,8 @@ static Values loadWhole(Emitter &e, Lowering &lowering, const Registers &regs, T
 /// Vectors whose elements are all inside or all outside; those outside, or all without
 /// `where`, are read from a constant that is 0. Nothing branches, so that what stands
 /// around the loads is one block, and its order can be declared.
-static Values loadVectors(Emitter &e, Lowering &lowering, const Registers &regs,
-                          TileAccess &access, Type elem, int64_t width, Value where, Value pad) {
+static Values loadVectors(Emitter &e, Lowering &lowering, const Registers &regs, TileAccess &access,
+                          Type elem, int64_t width, Value where, Value pad) {
   Values result;
   Value zero = lowering.zeros(e);
   visit(e, lowering, regs, access, width, [&](int64_t, ArrayRef<Coordinate> at) {

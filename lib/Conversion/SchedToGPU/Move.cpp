@@ -124,9 +124,9 @@ LogicalResult gpu::lower(sched::ReshapeOp op, Lowering &lowering) {
   Fragment &source = lowering.fragment(op.getSource());
   auto isLine = [](const Registers &regs) { return regs.rows == 1 || regs.cols == 1; };
   if (source.regs.cols == to->cols || (isLine(source.regs) && isLine(*to)))
-    return lowering.define(op.getResult(),
-                           lowering.convert(e, source.regs, lowering.elements(e, source), *to,
-                                            source.type.getElem()));
+    return lowering.define(
+        op.getResult(),
+        lowering.convert(e, source.regs, lowering.elements(e, source), *to, source.type.getElem()));
   Scratch scratch(e, lowering);
   scratch.barrier();
   Dense tile = scratch.spill(op.getSource());

@@ -240,9 +240,9 @@ void Amd::pin(Emitter &e, Issue kind) {
 /// One scheduling group for each run (research/amd.md, 2).
 void Amd::order(Emitter &e, ArrayRef<IssueRun> runs) {
   for (IssueRun run : runs)
-    LLVM::CallIntrinsicOp::create(
-        e.builder, e.loc, e.builder.getStringAttr("llvm.amdgcn.sched.group.barrier"),
-        ValueRange{e.i32(maskOf(run.kind)), e.i32(run.count), e.i32(0)});
+    LLVM::CallIntrinsicOp::create(e.builder, e.loc,
+                                  e.builder.getStringAttr("llvm.amdgcn.sched.group.barrier"),
+                                  ValueRange{e.i32(maskOf(run.kind)), e.i32(run.count), e.i32(0)});
 }
 
 /// One that orders local memory only leaves global loads in flight.

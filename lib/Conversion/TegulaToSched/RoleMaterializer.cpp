@@ -149,7 +149,8 @@ LogicalResult RoleMaterializer::convert(LoadOp op) {
     Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
     Value fragment = sched::LoadOp::create(
         builder, op.getLoc(), getFragType(tile.clone(shape), layout), op.getView(), op.getAt(),
-        /*by=*/Value(), /*axis=*/IntegerAttr(), op.getUpto(), op.getPad(), use.turned, /*ahead=*/IntegerAttr(),
+        /*by=*/Value(), /*axis=*/IntegerAttr(), op.getUpto(), op.getPad(), use.turned,
+        /*ahead=*/IntegerAttr(),
         /*where=*/Value(), op.getLabelAttr(), /*ssa_name=*/StringAttr());
     (use.turned ? turned : fragments)[op.getTile()].push_back({use.layout, fragment});
   }
@@ -167,7 +168,8 @@ void RoleMaterializer::loadUses(OpBuilder &builder, LoadOp load, Value buffer, b
     Layout layout = use.turned ? use.layout.getTransposed() : use.layout;
     Value fragment = sched::LoadOp::create(
         builder, load.getLoc(), getFragType(tile.clone(shape), layout), buffer, ValueRange(),
-        /*by=*/Value(), /*axis=*/IntegerAttr(), ValueRange(), /*pad=*/Value(), use.turned != storedTurned, ahead,
+        /*by=*/Value(), /*axis=*/IntegerAttr(), ValueRange(), /*pad=*/Value(),
+        use.turned != storedTurned, ahead,
         /*where=*/Value(),
         /*label=*/StringAttr(), /*ssa_name=*/StringAttr());
     (use.turned ? turned : fragments)[load.getTile()].push_back({use.layout, fragment});
@@ -331,8 +333,8 @@ LogicalResult RoleMaterializer::convert(GatherOp op) {
 LogicalResult RoleMaterializer::convert(ScatterOp op) {
   OpBuilder builder(op);
   sched::ScatterOp::create(builder, op.getLoc(), getFragment(op.getTile()), op.getView(),
-                           op.getAt(), getIndices(op.getBy(), op.getTile(), op.getAxis()), op.getAxis(),
-                           op.getUpto(), op.getLabelAttr());
+                           op.getAt(), getIndices(op.getBy(), op.getTile(), op.getAxis()),
+                           op.getAxis(), op.getUpto(), op.getLabelAttr());
   return success();
 }
 
@@ -349,11 +351,11 @@ LogicalResult RoleMaterializer::convert(ReduceStoreOp op) {
 
 LogicalResult RoleMaterializer::convert(SegmentSumOp op) {
   OpBuilder builder(op);
-  auto sum = sched::SegmentSumOp::create(builder, op.getLoc(), getFragType(op.getResult()),
-                                         getFragment(op.getX()),
-                                         getIndices(op.getBy(), op.getX(), /*axis=*/0), /*dest=*/Value(),
-                                         getFragment(op.getAcc(), layouts.get(op.getResult())),
-                                         op.getLabelAttr(), /*ssa_name=*/StringAttr());
+  auto sum = sched::SegmentSumOp::create(
+      builder, op.getLoc(), getFragType(op.getResult()), getFragment(op.getX()),
+      getIndices(op.getBy(), op.getX(), /*axis=*/0), /*dest=*/Value(),
+      getFragment(op.getAcc(), layouts.get(op.getResult())), op.getLabelAttr(),
+      /*ssa_name=*/StringAttr());
   hold(op.getResult(), sum.getResult());
   return success();
 }
@@ -441,7 +443,8 @@ LogicalResult RoleMaterializer::convert(arith::ConstantOp op) {
   auto tile = cast<RankedTensorType>(op.getType());
   Value buffer = createOutside<sched::ConstantOp>(op.getLoc(), sched::BufType::get(tile), value);
   hold(op, sched::LoadOp::create(builder, op.getLoc(), getFragType(op), buffer, ValueRange(),
-                                 /*by=*/Value(), /*axis=*/IntegerAttr(), ValueRange(), /*pad=*/Value(), /*trans=*/false,
+                                 /*by=*/Value(), /*axis=*/IntegerAttr(), ValueRange(),
+                                 /*pad=*/Value(), /*trans=*/false,
                                  /*ahead=*/IntegerAttr(), /*where=*/Value(),
                                  /*label=*/StringAttr(), /*ssa_name=*/StringAttr()));
   return success();
@@ -571,8 +574,7 @@ LogicalResult RoleMaterializer::convert(Operation *op) {
           .Case<LoadOp, StoreOp, GatherOp, ScatterOp, ReduceStoreOp, SegmentSumOp, DotOp,
                 sched::MapOp, TransposeOp, tensor::ExtractSliceOp, tensor::ExtractOp, ConcatOp,
                 ReshapeOp, ScanOp, ArgMaxOp, sched::DiffersOp, arith::ConstantOp, StreamOp,
-                scf::IfOp>(
-              [&](auto op) { return convert(op); })
+                scf::IfOp>([&](auto op) { return convert(op); })
           .Default([](Operation *op) { return op->emitOpError("has no form on fragments yet"); });
   done.push_back(op);
   return result;

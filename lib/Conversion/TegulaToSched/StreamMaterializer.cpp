@@ -186,8 +186,7 @@ FailureOr<Value> StreamMaterializer::fetch(LoadOp load, Value trip, int64_t lead
   Layout pieces = parent.layouts.getPieces(tile.getShape(), tile.getElementTypeBitWidth() / 8);
   return sched::LoadOp::create(builder, load.getLoc(), parent.getFragType(tile, pieces),
                                load.getView(), lookup(*at, load.getAt()), /*by=*/Value(),
-                               /*axis=*/IntegerAttr(),
-                               lookup(*at, load.getUpto()),
+                               /*axis=*/IntegerAttr(), lookup(*at, load.getUpto()),
                                load.getPad() ? at->lookupOrDefault(load.getPad()) : Value(),
                                /*trans=*/false, /*ahead=*/IntegerAttr(), on, load.getLabelAttr(),
                                /*ssa_name=*/StringAttr())

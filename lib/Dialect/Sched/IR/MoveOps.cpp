@@ -176,7 +176,8 @@ LogicalResult sched::LoadOp::verify() {
     return failure();
   if (auto view = dyn_cast<MemRefType>(getSource().getType()))
     return failed(verifyAccess(*this, view, tile, getAt(), getUpto(), bool(getBy()))) ||
-                   (getBy() && failed(verifyIndices(*this, getBy(), tile, getAxis().value_or(0)))) // C6
+                   (getBy() &&
+                    failed(verifyIndices(*this, getBy(), tile, getAxis().value_or(0)))) // C6
                ? failure()
                : success();
   if (!getAt().empty() || !getUpto().empty() || getPad() || getWhere() || getBy()) // C2
