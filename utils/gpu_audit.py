@@ -118,6 +118,23 @@ class Loop:
         runs = groupby(i.kind for i in self.code if i.kind in wanted)
         return ", ".join(f"{kind} {n}" if n > 1 else kind for kind, n in ((k, len(list(g))) for k, g in runs))
 
+    def waits(self, counter: str, at_most: int = 0) -> int:
+        """AMD: waits until no more than so many of the counter's operations fly (``vmcnt``, ``lgkmcnt``)."""
+        found = (re.search(rf"{counter}\((\d+)\)", i.text) for i in self.code if i.kind == "wait")
+        return sum(m is not None and int(m[1]) <= at_most for m in found)
+
+    def lookahead(self) -> int:
+        """The most loads from shared memory in flight while a product starts, since the last barrier."""
+        flying = most = 0
+        for i in self.code:
+            if i.kind == "shared load":
+                flying += 1
+            elif i.kind == "wait" and (m := re.search(r"lgkmcnt\((\d+)\)", i.text)):
+                flying = min(flying, int(m[1]))
+            elif i.kind == "product":
+                most = max(most, flying)
+        return most
+
 
 @dataclass(frozen=True)
 class Kernel:

@@ -65,8 +65,6 @@ class Target:
 
 # Diagnostics of constructs that GPU targets do not take yet; everything else must agree.
 GPU_LIMITS = (
-    "which has no form on fragments yet",  # rank 0, gathers and scatters along another axis than the first
-    "which instances that run at once cannot be yet",  # `ordered`
     "atomicrmw",  # of floats with NaN: not modelled by the simulator
 )
 
