@@ -215,6 +215,14 @@ bool GpuCompilation::takeEntries(std::vector<KernelInfo> &kernels) {
 std::string GpuCompilation::printStripped() {
   OwningOpRef<ModuleOp> copy(module->clone());
   copy->walk([](GridOp grid) {
+    // Instances that reduce in order are one block, as their schedule says later.
+    bool inOrder = grid->walk([](ReduceStoreOp op) {
+                         return op.getHow() == ReduceHow::atomic ? WalkResult::advance()
+                                                                 : WalkResult::interrupt();
+                       })
+                       .wasInterrupted();
+    if (inOrder)
+      grid.setOrder(GridOrder::sequential);
     Block &body = grid->getRegion(0).front();
     while (Operation *last = body.getTerminator()->getPrevNode()) {
       last->dropAllUses();

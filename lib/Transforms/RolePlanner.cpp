@@ -11,6 +11,7 @@
 #include "tegula/Analysis/IndexFacts.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -177,7 +178,16 @@ static SmallVector<SmallVector<LoadOp>> groupByReader(ArrayRef<LoadOp> loads) {
 ScheduleAttr RolePlanner::plan(StreamOp stream) {
   MLIRContext *context = stream.getContext();
   SmallVector<LoadOp> loads;
-  if (isKnownBefore(stream.getLo()) && isKnownBefore(stream.getHi()))
+  // Every thread must know how often a ring is filled: nothing around may hang on data.
+  bool known = isKnownBefore(stream.getLo()) && isKnownBefore(stream.getHi());
+  for (Operation *outer = stream->getParentOp(); outer != grid.getOperation();
+       outer = outer->getParentOp()) {
+    if (auto around = dyn_cast<StreamOp>(outer))
+      known &= isKnownBefore(around.getLo()) && isKnownBefore(around.getHi());
+    else if (auto branch = dyn_cast<scf::IfOp>(outer))
+      known &= isKnownBefore(branch.getCondition());
+  }
+  if (known)
     loads = getOperandLoads(stream);
   const Copying *engine = gpu.findCopy(CopyEngine::Async);
   bool beside = engine && engine->mostBytes >= pieceBytes &&

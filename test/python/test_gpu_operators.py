@@ -36,8 +36,6 @@ REFUSALS: list[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     ("not a function of 'trips'", ("attention_backward", "attention_backward_biased"), ALL, TARGETS),
     ("not a function of 'trips'", ("schnet_cfconv", "schnet_cfconv_directed"), ("f64", "f32"), ("sm_80",)),
     ("not a function of 'trips'", ("network schnetpack", "network pyg"), ("f64", "f32"), ("sm_80",)),
-    ("tile of rank 0", ("network schnetpack", "network pyg"), ("f64", "f32"), ("gfx942",)),
-    ("tile of rank 0", ("network cgschnet", "network table"), ("f32", "bf16"), TARGETS),
 ]
 """What is refused today, and a part of the message. What is listed must be refused, so the list can only be true."""
 

@@ -126,9 +126,9 @@ public:
   /// Registers `regs` of what lies in `from`.
   Values fill(Emitter &e, const Registers &regs, const Buffer &from, bool trans = false);
   /// The same values in another layout: registers renamed, exchanged within warps, or
-  /// through scratch.
-  Values convert(Emitter &e, const Registers &from, mlir::ValueRange elements,
-                 const Registers &to, mlir::Type elem);
+  /// through scratch, of which so much is in use.
+  Values convert(Emitter &e, const Registers &from, mlir::ValueRange elements, const Registers &to,
+                 mlir::Type elem, int64_t used = 0);
   /// The same through memory: `tile` is between two barriers its own.
   Values convertThrough(Emitter &e, const Registers &from, mlir::ValueRange elements,
                         const Registers &to, const Buffer &tile);

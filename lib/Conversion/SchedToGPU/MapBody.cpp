@@ -633,7 +633,8 @@ LogicalResult MapBody::defineResult(Value result, Value yielded) {
   FailureOr<Registers> to = lowering.registersOf(result);
   if (failed(to))
     return failure();
-  return lowering.define(result, lowering.convert(e, from, elements, *to, type.getElem()));
+  return lowering.define(result,
+                         lowering.convert(e, from, elements, *to, type.getElem(), scratchUsed));
 }
 
 /// Either all results are computed, or each is its operand.

@@ -75,23 +75,6 @@ static Values loadWhole(Emitter &e, Lowering &lowering, const Registers &regs, T
   return result;
 }
 
-/// Vectors whose elements are all inside or all outside; those outside, or all without
-/// `where`, are read from a constant that is 0. Nothing branches, so that what stands
-/// around the loads is one block, and its order can be declared.
-static Values loadVectors(Emitter &e, Lowering &lowering, const Registers &regs, TileAccess &access,
-                          Type elem, int64_t width, Value where, Value pad) {
-  Values result;
-  Value zero = lowering.zeros(e);
-  visit(e, lowering, regs, access, width, [&](int64_t, ArrayRef<Coordinate> at) {
-    Value inside = e.both(where, access.isInside(e, at)), address = access.address(e, at);
-    if (inside)
-      address = e.select(inside, address, zero);
-    for (Value element : e.load(address, elem, width, width * bytesOf(elem)))
-      result.push_back(inside && pad ? e.select(inside, element, lowering.scalar(pad)) : element);
-  });
-  return result;
-}
-
 /// Elements travel out of a branch 32 bits at a time.
 static Values choosePacked(Emitter &e, Type elem, Value condition, function_ref<Values()> then,
                            function_ref<Values()> other) {
@@ -131,13 +114,6 @@ static LogicalResult loadFromView(sched::LoadOp op, Lowering &lowering) {
   if (op.getTrans())
     std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
   Value where = op.getWhere() ? lowering.scalar(op.getWhere()) : Value();
-  if (!regs->hasRemainder()) {
-    TileAccess access(e, lowering, *view, shape, {op.getAt(), op.getUpto(), {}}, op.getTrans());
-    int64_t width = access.getWidth(regs->vectorWidth(mostElements(elem)));
-    if (width > 1 && !access.isLastBounded() && !access.isAligned(e, width * bytesOf(elem)))
-      return lowering.define(op.getFragment(), loadVectors(e, lowering, *regs, access, elem, width,
-                                                           where, op.getPad()));
-  }
   auto load = [&]() -> Values {
     TileAccess access(e, lowering, *view, shape, {op.getAt(), op.getUpto(), {}}, op.getTrans());
     auto masked = [&] { return loadMasked(e, lowering, *regs, access, elem, op.getPad()); };
@@ -622,10 +598,10 @@ Values Lowering::convertThrough(Emitter &e, const Registers &from, ValueRange el
 }
 
 Values Lowering::convert(Emitter &e, const Registers &from, ValueRange elements,
-                         const Registers &to, Type elem) {
+                         const Registers &to, Type elem, int64_t used) {
   if (layout::Layout oriented = layout::orient(from.layout, to.layout.getTile());
       oriented.getTile() != from.layout.getTile())
-    return convert(e, Registers(oriented), elements, to, elem);
+    return convert(e, Registers(oriented), elements, to, elem, used);
   if (!layout::checkConversion(from.layout, to.layout)) {
     if (auto rename = layout::findRename(from.layout, to.layout, warps)) {
       Values result;
@@ -638,6 +614,13 @@ Values Lowering::convert(Emitter &e, const Registers &from, ValueRange elements,
     if (auto plan = layout::planShuffle(from.layout, to.layout, warps, bits))
       return exchange(e, *plan, elements, elem);
   }
-  int64_t used = 0;
-  return convertThrough(e, from, elements, to, scratch(e, from.rows, from.cols, elem, used));
+  Buffer tile = scratch(e, from.rows, from.cols, elem, used);
+  if (from.rows == to.rows && from.cols == to.cols)
+    return convertThrough(e, from, elements, to, tile);
+  // Axes that are joined otherwise: the same elements in the same order.
+  vendor.barrier(e);
+  spill(e, from, elements, tile);
+  vendor.barrier(e);
+  tile.storage = Storage(to.rows, to.cols, elem, /*swizzle=*/0);
+  return fill(e, to, tile);
 }

@@ -58,12 +58,6 @@ LogicalResult FragmentLayouts::collect(sched::MapOp map) {
     else if (tile.getRank() == 1 && domain.size() == 2)
       lines.push_back(value);
   }
-  for (Value result : map.getResults()) {
-    RankedTensorType tile = getTile(result);
-    if (tile.getShape() != domain && (tile.getRank() > 1 || domain.size() > 2))
-      return map.emitOpError() << "gives a tile of type " << tile << " over a domain of rank "
-                               << domain.size() << ", which has no form on fragments yet";
-  }
   for (Value value : ArrayRef(whole).drop_front(whole.empty() ? 0 : 1))
     join(whole.front(), value);
   if (lines.empty())
@@ -81,7 +75,7 @@ LogicalResult FragmentLayouts::collect(sched::MapOp map) {
         if (auto broadcast = dyn_cast<BroadcastOp>(user); broadcast && domain.size() == 2)
           relate(in, broadcast.getDims().front() == 0 ? 1 : 0);
   for (auto [result, yielded] : llvm::zip(map.getResults(), map.getYield().getValues()))
-    if (auto reduce = yielded.getDefiningOp<ReduceOp>())
+    if (auto reduce = yielded.getDefiningOp<ReduceOp>(); reduce && domain.size() == 2)
       relate(result, reduce.getAxis());
   return success();
 }
