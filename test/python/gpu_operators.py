@@ -33,7 +33,6 @@ class Call:
     op: Callable[..., Any]
     oracle: Callable[..., Any]
     inputs: Mapping[str, Any]
-    pooled: bool = False
 
 
 CASES: dict[str, Callable[[np.random.Generator, str], Call]] = {}
@@ -241,7 +240,7 @@ def low_rank_attention_rebuilt(draw: Draw, dtype: str, rng: np.random.Generator)
 
 
 def fft_conv(inputs: Mapping[str, Any], **options: Any) -> Call:
-    return Call(with_options(ops.fft_conv, **options), with_options(oracles.fft_conv, **options), inputs, pooled=True)
+    return Call(with_options(ops.fft_conv, **options), with_options(oracles.fft_conv, **options), inputs)
 
 
 @case
@@ -277,15 +276,13 @@ def fft_conv_backward(draw: Draw, dtype: str, rng: np.random.Generator) -> Call:
         return du, dk
 
     inputs = {"u": draw(2, 2, 50), "k": draw(2, 20, scale=20**-0.5), "dy": draw(2, 2, 50)}
-    return Call(gradient(ops.fft_conv, {"dy": 0}), oracle, inputs, pooled=True)
+    return Call(gradient(ops.fft_conv, {"dy": 0}), oracle, inputs)
 
 
 @case
 def butterfly(draw: Draw, dtype: str, rng: np.random.Generator) -> Call:
     inputs = {"x": draw(3, 2, 64), "f0": draw(2, 2, 4, 4, scale=0.5), "f1": draw(2, 2, 16, 16, scale=0.25)}
-    return Call(
-        lambda x, f0, f1: ops.butterfly(x, [f0, f1]), lambda x, f0, f1: oracles.butterfly(x, [f0, f1]), inputs, True
-    )
+    return Call(lambda x, f0, f1: ops.butterfly(x, [f0, f1]), lambda x, f0, f1: oracles.butterfly(x, [f0, f1]), inputs)
 
 
 # ---- graphs

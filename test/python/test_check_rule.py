@@ -13,7 +13,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tegula as tg
-from tegula.language.dtypes import T
+from tegula import In, Out, T, tile
+from tegula.errors import LaunchError
 from tegula.testing import CheckFailed, Evaluation, check
 from tegula.testing.oracles import ACTIVATIONS, attention, layer_norm, matmul, rms_norm
 from tegula.testing.rounding import Rounded
@@ -265,3 +266,26 @@ def test_oracles_against_pytorch() -> None:
         np.testing.assert_allclose(ACTIVATIONS[name](x.numpy()), f(x).numpy(), rtol=1e-12, atol=1e-15)
         got = matmul(x.numpy(), x.mT.numpy(), bias=x[:, 0].numpy(), activation=name)
         np.testing.assert_allclose(got, f(x @ x.mT + x[:, 0]).numpy(), rtol=1e-12, atol=1e-14)
+
+
+@tg.kernel
+def doubled(x: In[T, "M N"], y: Out[T, "M N"], *, B: tile = 16):
+    M, N = x.shape
+    m, n = tg.grid((M, B), (N, B))
+    tg.store(y, (m, n), 2.0 * tg.load(x, (m, n)))
+
+
+def test_targets() -> None:
+    """The same call on the CPU and as two GPUs' code; a verdict for each, and a failure says where."""
+    inputs = {"x": np.random.default_rng(0).standard_normal((20, 33)).astype(np.float32)}
+    report = check(doubled, lambda x: 2 * x, inputs, targets=["native", "sm_80", "gfx942"])
+    assert [v.name for v in report.verdicts] == ["y on native", "y on sm_80", "y on gfx942"]
+
+    def wrong_on_gpus(x: Any) -> Any:
+        return 2 * x if tg.target.vector_bytes <= 64 else x
+
+    check(wrong_on_gpus, lambda x: 2 * x, inputs, targets=["native"])
+    with pytest.raises(CheckFailed, match="the result on sm_80: RMS error"):
+        check(wrong_on_gpus, lambda x: 2 * x, inputs, targets=["native", "sm_80"])
+    with pytest.raises(LaunchError, match="unknown target"):
+        check(doubled, lambda x: 2 * x, inputs, targets=["sm_1"])

@@ -29,7 +29,8 @@ import functools
 import inspect
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from typing import cast as typed
@@ -37,6 +38,7 @@ from typing import cast as typed
 import numpy as np
 from numpy.typing import NDArray
 
+from tegula._frontend.simulation import simulate
 from tegula.errors import LaunchError
 from tegula.language.annotations import Access, ViewSpec
 from tegula.language.dtypes import DType
@@ -266,8 +268,11 @@ def check(
     rank: int | None = None,
     controls: bool = True,
     run: Callable[..., Any] | None = None,
+    targets: Sequence[str] = (),
 ) -> Report:
     """Compares an operator or a kernel with its oracle, by the rule at the top of this file.
+
+        check(kernel, oracle, inputs, targets=["native", "sm_80", "gfx942"])
 
     Args:
         op: a function of `inputs` that returns an array or a tuple of arrays; or a kernel, whose `Out`
@@ -282,6 +287,8 @@ def check(
             gives multiples of one row): a row's error is then a mean of few numbers, and strays as they do.
         controls: whether to also see that faulty outputs are rejected.
         run: how to call the operator, such as `Evaluation()`; by default it is simply called.
+        targets: where it is run, one after the other: "native", or a GPU, in its simulator (`tegula.simulate`). By
+            default it is run where calls run anyway.
 
     Raises:
         CheckFailed: an output differs, an input was written, or a control passed.
@@ -297,25 +304,34 @@ def check(
             raise CheckFailed(f"{name} has no float array among its inputs: pass dtype=")
         dtype = found[0]
     before = {k: as_array(v, k).copy() for k, v in inputs.items() if hasattr(v, "__dlpack__")}
-    results = _call(op, inputs, run)
-    for k, old in before.items():
-        if as_array(inputs[k], k).tobytes() != old.tobytes():
-            raise CheckFailed(f"{name} wrote its input '{k}'")
-    arrays = {k: as_array(v, k) for k, v in results.items()}
-    outs = tuple(v.dtype for v in arrays.values())
     rng = np.random.default_rng(seed)
-    allowed = allowances(oracle, inputs, memory_dtype(dtype), outs, rng, draws, rank)
+    allowed: tuple[Allowance, ...] = ()
     verdicts: list[Verdict] = []
-    for (key, data), a in zip(arrays.items(), allowed, strict=True):
-        rows = _rows(data.astype(np.float64))
-        if rows.shape != a.exact.shape:
-            raise CheckFailed(f"{name}: {key} has {rows.shape[0]} rows of {rows.shape[1]}, expected {a.exact.shape}")
-        verdict = a.judge(rows, key)
-        missed = _controls(a, rows, key) if controls and verdict.passed else ""
-        if not verdict.passed or missed:
-            raise CheckFailed(f"{name}: {verdict.message or missed} (seed {seed})")
-        verdicts.append(verdict)
+    for target in targets or ("",):
+        with simulate(target, seed=1 + seed % 2**16) if target not in ("", "native") else nullcontext():
+            results = _call(op, inputs, run)
+        for k, old in before.items():
+            if as_array(inputs[k], k).tobytes() != old.tobytes():
+                raise CheckFailed(f"{name} wrote its input '{k}'")
+        arrays = {k: as_array(v, k) for k, v in results.items()}
+        if not allowed:
+            outs = tuple(v.dtype for v in arrays.values())
+            allowed = allowances(oracle, inputs, memory_dtype(dtype), outs, rng, draws, rank)
+        for (key, data), a in zip(arrays.items(), allowed, strict=True):
+            where = f"{key} on {target}" if target else key
+            verdicts.append(_verdict(name, where, _rows(data.astype(np.float64)), a, controls, seed))
     return Report(tuple(verdicts), seed)
+
+
+def _verdict(name: str, key: str, rows: Array, allowed: Allowance, controls: bool, seed: int) -> Verdict:
+    """How a result compares; raises CheckFailed where it does not."""
+    if rows.shape != allowed.exact.shape:
+        raise CheckFailed(f"{name}: {key} has {rows.shape[0]} rows of {rows.shape[1]}, expected {allowed.exact.shape}")
+    verdict = allowed.judge(rows, key)
+    missed = _controls(allowed, rows, key) if controls and verdict.passed else ""
+    if not verdict.passed or missed:
+        raise CheckFailed(f"{name}: {verdict.message or missed} (seed {seed})")
+    return verdict
 
 
 def _call(op: Any, inputs: Mapping[str, Any], run: Callable[..., Any] | None) -> dict[str, Any]:
