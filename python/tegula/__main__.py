@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -134,7 +135,14 @@ class _Binding:
 
 
 def _find_kernel(path: str, name: str | None) -> Kernel:
-    scope = runpy.run_path(path, run_name="__tegula__")
+    try:
+        scope = runpy.run_path(path, run_name="__tegula__")
+    except (TegulaError, FileNotFoundError, SyntaxError):
+        raise
+    except Exception as e:  # whatever the file's own code raises while it is read
+        lines = [f for f in traceback.extract_tb(e.__traceback__) if f.filename == path]
+        place = f"{path}:{lines[-1].lineno}: " if lines else ""
+        raise _Unusable(f"{place}{type(e).__name__}: {e}") from None
     kernels = {k.name: k for k in scope.values() if isinstance(k, Kernel)}
     # Kernels that the file defines come before those that it imports.
     own = {n: k for n, k in kernels.items() if Path(k.fn.__code__.co_filename).resolve() == Path(path).resolve()}
@@ -165,6 +173,11 @@ def main(argv: Sequence[str]) -> int:
         return 1
     except FileNotFoundError as e:
         print(f"error: {e.filename}: no such file", file=sys.stderr)
+        return 1
+    except SyntaxError as e:
+        line = (e.text or "").rstrip("\n")
+        caret = " " * max((e.offset or 1) - 1, 0) + "^"
+        print(f"{e.filename}:{e.lineno}:{e.offset}: error: {e.msg}\n{line}\n{caret}", file=sys.stderr)
         return 1
     print("// tegulac: " + " ".join(binding.notes))
     print(text)

@@ -79,6 +79,21 @@ def test_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 1 and "no such file" in err
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\ndef f(:\n", "{path}:2:7: error: invalid syntax\ndef f(:\n      ^\n"),
+        ("\nimport nomodule\n", "error: {path}:2: ModuleNotFoundError: No module named 'nomodule'\n"),
+        ("def f():\n    return 1 / 0\n\nf()\n", "error: {path}:2: ZeroDivisionError: division by zero\n"),
+        ("x = 1\n", "error: say which kernel of {path} with --kernel: it has none\n"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str) -> None:
+    path = tmp_path / "faulty.py"
+    path.write_text(text)
+    assert run(capsys, str(path)) == (1, "", message.format(path=path))
+
+
 def test_tegulac_runs_a_python_file(source: Path, tmp_path: Path, tegulac: str) -> None:
     x = np.arange(96, dtype=np.float32).reshape(3, 32)
     np.save(tmp_path / "x.npy", x)
