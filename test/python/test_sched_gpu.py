@@ -239,3 +239,25 @@ def test_machine_code(tmp_path: Path, tegulac: str, name: str, target: str, prod
         return
     loop = compiled.kernel(name).main_loop
     assert loop and loop.count("product") == products
+
+
+@pytest.mark.parametrize("name, barriers, phases, ahead", [("matmul_gfx942", 1, 1, 2), ("attention_gfx942", 2, 2, 3)])
+def test_declared_order(tmp_path: Path, tegulac: str, name: str, barriers: int, phases: int, ahead: int) -> None:
+    """Fragments are loaded as far ahead as declared, and waits count: they drain at barriers and phase ends."""
+
+    def main_loop(text: str) -> gpu_audit.Loop:
+        file = tmp_path / f"{name}.mlir"
+        file.write_text(re.sub(r"(in %\w+: !view)", r"\1 align 16 multiples [8, 1]", text))
+        loop = gpu_audit.compile_kernel(file, GFX942, tegulac).kernel(name).main_loop
+        assert loop
+        return loop
+
+    text = (LISTINGS / f"{name}.mlir").read_text()
+    loop = main_loop(text)
+    assert loop.lookahead() >= ahead
+    assert loop.count("barrier") == barriers
+    assert loop.waits("lgkmcnt") <= barriers + phases
+    # What was fetched lands before its last piece is put, on the path of whole tiles and on that of ragged ones.
+    assert loop.waits("vmcnt") <= 2
+    undeclared = main_loop(re.sub(r"sched\.phase @(qk|pv|dot)", "sched.phase @any", re.sub(r" ahead \d", "", text)))
+    assert undeclared.lookahead() < loop.lookahead()

@@ -35,7 +35,7 @@ def test_programs_agree(first: int) -> None:
 
 @pytest.mark.parametrize("target", [t for t in TARGETS if t.refuses], ids=lambda t: t.name)
 def test_what_gpus_take(target: Target) -> None:
-    """Two thirds of the programs reach each GPU's code: a limit that refuses more is no agreement."""
+    """Four of five programs reach each GPU's code: a limit that refuses more is no agreement."""
     taken, drawn = 0, [p for p in map(program, range(120)) if target.takes(p)]
     for p in drawn:
         try:
@@ -43,7 +43,7 @@ def test_what_gpus_take(target: Target) -> None:
             taken += 1
         except tg.errors.CompileError as e:
             assert target.is_refusal(e), e
-    assert 3 * taken >= 2 * len(drawn), f"{taken} of {len(drawn)}"
+    assert 5 * taken >= 4 * len(drawn), f"{taken} of {len(drawn)}"
 
 
 # ---- the generator itself

@@ -30,3 +30,26 @@ def _() -> str:
 @point("code.machine", "nothing spills, and main loops hold the products of the schedule", cheap=False)
 def _() -> str:
     return pytest(TEST, "-k", "machine_code")
+
+
+@point(
+    "code.order",
+    "gfx942: fragments loaded as far ahead as declared, waits that count, drains at phase ends",
+    cheap=False,
+)
+def _() -> str:
+    return pytest(TEST, "-k", "declared_order")
+
+
+@point("code.programs", "random tile programs: what GPUs take is right, and they take nearly all", cheap=False)
+def _() -> str:
+    return pytest("test/python/test_tile_programs.py", "-k", "what_gpus_take")
+
+
+@point(
+    "code.exchanges",
+    "fragments change hands within a warp by shuffles and DPP, without scratch or barrier",
+    cheap=False,
+)
+def _() -> str:
+    return lit(r"Conversion/SchedTo(NVVM|ROCDL)/.*shuffle")
