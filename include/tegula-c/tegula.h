@@ -108,9 +108,9 @@ TEGULA_EXPORT void tegula_bytes_free(tegula_bytes *bytes);
 typedef struct tegula_options {
   size_t size;
   /** "x86-64-v3", "x86-64-v4", either with features ("x86-64-v4+avx512bf16"), "native"
-      (also NULL): this machine. A GPU, "sm_80" or "gfx942", for tegula_emit; for
-      tegula_compile as "simulate:sm_80", with a seed "simulate:sm_80:7": a program whose
-      kernels the simulator runs on the caller's memory, checked. */
+      (also NULL): this machine. A GPU, "sm_80" or "gfx942": what its driver loads, with host
+      code around it. "simulate:sm_80", with a seed "simulate:sm_80:7": a program whose kernels
+      the simulator runs on the caller's memory, checked. */
   const char *target;
   /** "sched" (also NULL): the fast path; "loops": plain scalar loops, the oracle. */
   const char *path;
@@ -118,7 +118,7 @@ typedef struct tegula_options {
       nothing. A CPU always takes the polynomial. */
   const char *exp_policy;
   /** Of NVIDIA targets: the assembler `ptxas`, or the folder that holds it; NULL: the
-      search path. */
+      search path. Where there is none, an artifact holds PTX, which the driver assembles. */
   const char *ptxas;
   /** By how many powers of two the maximum of a softmax may lag before its accumulators
       are rescaled; 0: not at all. Weights reach as much, so it is less than 16 for f16
@@ -136,13 +136,21 @@ typedef struct tegula_target_facts {
   /** Width and number of the vector registers. */
   int64_t vector_bytes;
   int64_t vector_registers;
+  /** What the sums of an instance can take: `on_chip_bytes` of a CPU, half of the registers
+      of a GPU's block. */
+  int64_t sum_bytes;
+  /** Lanes that run in lockstep; 1 on a CPU. */
+  int64_t lanes;
 } tegula_target_facts;
 
 /** The facts of a target, named as in `tegula_options`, and its canonical name with features.
     Free the name with tegula_bytes_free. */
-TEGULA_EXPORT tegula_diagnostics *tegula_target_describe(const char *target,
-                                                         tegula_target_facts *facts,
-                                                         tegula_bytes **name);
+TEGULA_EXPORT tegula_diagnostics *
+tegula_target_describe(const char *target, tegula_target_facts *facts, tegula_bytes **name);
+
+/** The GPUs of the table of targets as a JSON list, one object per row. Free the text with
+    tegula_bytes_free. */
+TEGULA_EXPORT tegula_diagnostics *tegula_target_table(tegula_bytes **json);
 
 /** A compiled program as data. */
 typedef struct tegula_artifact tegula_artifact;
@@ -155,7 +163,8 @@ TEGULA_EXPORT tegula_diagnostics *tegula_compile(const char *text, size_t size,
                                                  tegula_artifact **artifact);
 
 /** The program at a level: "tegula", "sched", "loops", "llvm", "asm", or "obj" (an
-    object's bytes); of GPUs "nvvm", "ptx" and "cubin", or "rocdl" and "hsaco". Free the result with tegula_bytes_free. */
+    object's bytes); of GPUs "nvvm", "ptx" and "cubin", or "rocdl" and "hsaco". Free the result with
+   tegula_bytes_free. */
 TEGULA_EXPORT tegula_diagnostics *tegula_emit(const char *text, size_t size, const char *file_name,
                                               const char *level, const tegula_options *options,
                                               tegula_bytes **output);
@@ -193,12 +202,7 @@ typedef enum tegula_dtype {
 } tegula_dtype;
 
 /** What a kernel does with an argument; a `value` is a scalar, the others are views. */
-typedef enum tegula_access {
-  TEGULA_VALUE,
-  TEGULA_IN,
-  TEGULA_OUT,
-  TEGULA_INOUT
-} tegula_access;
+typedef enum tegula_access { TEGULA_VALUE, TEGULA_IN, TEGULA_OUT, TEGULA_INOUT } tegula_access;
 
 /** A size or stride that is known at launch only. */
 #define TEGULA_DYNAMIC INT64_MIN
@@ -222,6 +226,11 @@ typedef struct tegula_argument {
     CPU has. Free the result with tegula_module_free. The artifact may go before. */
 TEGULA_EXPORT tegula_diagnostics *tegula_module_load(const tegula_artifact *artifact,
                                                      tegula_module **module);
+/** The same for device `device` of the GPU's driver; -1: the one that the calling thread uses.
+    Refused where there is no driver, no device, or one that does not run the code. A program
+    of a CPU has no device and takes -1 only. */
+TEGULA_EXPORT tegula_diagnostics *tegula_module_load_on(const tegula_artifact *artifact, int device,
+                                                        tegula_module **module);
 TEGULA_EXPORT size_t tegula_module_kernel_count(const tegula_module *module);
 TEGULA_EXPORT const tegula_kernel *tegula_module_kernel(const tegula_module *module, size_t index);
 /** NULL if there is none of that name. */
@@ -255,8 +264,7 @@ TEGULA_EXPORT const tegula_program *tegula_module_find_program(const tegula_modu
                                                                const char *name);
 TEGULA_EXPORT const char *tegula_program_name(const tegula_program *program);
 TEGULA_EXPORT size_t tegula_program_argument_count(const tegula_program *program);
-TEGULA_EXPORT tegula_argument tegula_program_argument(const tegula_program *program,
-                                                      size_t index);
+TEGULA_EXPORT tegula_argument tegula_program_argument(const tegula_program *program, size_t index);
 /** Conditions that a call must meet: their messages. */
 TEGULA_EXPORT size_t tegula_program_requirement_count(const tegula_program *program);
 TEGULA_EXPORT const char *tegula_program_requirement(const tegula_program *program, size_t index);
@@ -276,8 +284,8 @@ typedef struct tegula_record tegula_record;
 /** Checks one descriptor per argument against the kernel and lays the launch out. Free
     the result with tegula_record_free. */
 TEGULA_EXPORT tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
-                                                 const tegula_descriptor *descriptors,
-                                                 size_t count, tegula_record **record);
+                                                 const tegula_descriptor *descriptors, size_t count,
+                                                 tegula_record **record);
 
 /** Runs the kernel and waits for it. `packed` holds one 8-byte word per argument, in
     order: the address of a view; f64 as it is; f32 in the low four bytes; f16, bf16 and
@@ -289,6 +297,29 @@ TEGULA_EXPORT tegula_diagnostics *tegula_prepare(const tegula_kernel *kernel,
     check fails while it runs, outputs are unspecified. */
 TEGULA_EXPORT tegula_diagnostics *tegula_launch(tegula_record *record, const void *packed,
                                                 int threads);
+/** How a launch goes; results do not depend on it. Set `size` to
+    sizeof(tegula_launch_options) and what is not needed to 0. */
+typedef struct tegula_launch_options {
+  size_t size;
+  /** Of a CPU: as in tegula_launch. */
+  int32_t threads;
+  /** Of the simulator, not 0: does not look for data races. */
+  int32_t no_races;
+  /** Of a GPU: CUstream or hipStream_t; NULL: the default stream. */
+  void *stream;
+  /** Of the simulator, if `has_seed` is not 0: what a GPU leaves open, the order of blocks and
+      warps and the arrival of copies, is drawn from it. Else from the artifact's seed and the
+      number of the launch. */
+  uint64_t seed;
+  int32_t has_seed;
+} tegula_launch_options;
+
+/** tegula_launch with options. On a GPU it is put on the stream and nothing is waited for;
+    workspace is the driver's memory in the order of the stream. A check that fails while the
+    kernel runs is then reported by the next launch of the kernel. What the simulator finds is
+    a message that begins with "in the simulator of". */
+TEGULA_EXPORT tegula_diagnostics *tegula_launch_with(tegula_record *record, const void *packed,
+                                                     const tegula_launch_options *options);
 TEGULA_EXPORT void tegula_record_free(tegula_record *record);
 
 /** The same for a program; tegula_launch runs all of its launches. */
@@ -299,8 +330,8 @@ TEGULA_EXPORT tegula_diagnostics *tegula_program_prepare(const tegula_program *p
 /** Bytes of workspace that a launch with the scalars of `packed` takes, which the
     library provides and keeps with the record; 0 for a kernel. Nothing runs, addresses
     are not looked at. */
-TEGULA_EXPORT tegula_diagnostics *tegula_record_workspace(tegula_record *record,
-                                                          const void *packed, uint64_t *bytes);
+TEGULA_EXPORT tegula_diagnostics *tegula_record_workspace(tegula_record *record, const void *packed,
+                                                          uint64_t *bytes);
 
 /* GPUs ------------------------------------------------------------------ */
 

@@ -13,6 +13,7 @@
 #include "tegula/Runtime/Gpu.h"
 #include "tegula/Runtime/Module.h"
 #include "tegula/Target/CpuTarget.h"
+#include "tegula/Target/GpuTable.h"
 #include "tegula/Target/TargetInfo.h"
 
 #include <cstring>
@@ -108,8 +109,7 @@ tegula_position tegula_diagnostic_site(const tegula_diagnostic *diagnostic, size
 size_t tegula_diagnostic_note_count(const tegula_diagnostic *diagnostic) {
   return diagnostic->notes.size();
 }
-const tegula_diagnostic *tegula_diagnostic_note(const tegula_diagnostic *diagnostic,
-                                                size_t index) {
+const tegula_diagnostic *tegula_diagnostic_note(const tegula_diagnostic *diagnostic, size_t index) {
   return index < diagnostic->notes.size() ? view(diagnostic->notes[index]) : nullptr;
 }
 
@@ -157,6 +157,12 @@ tegula_diagnostics *tegula_target_describe(const char *target, tegula_target_fac
     // A warp's register is the vector of a GPU.
     facts.vector_bytes = 4 * gpu->getWarpSize();
     facts.vector_registers = gpu->getRegistersPerLane();
+    // Half of what a block of as many warps has whose lanes all take the most.
+    int64_t warps = gpu->getRegistersPerCore() / (gpu->getRegistersPerLane() * gpu->getWarpSize());
+    warps = std::max<int64_t>(
+        1, std::min<int64_t>(warps, gpu->getThreadsPerBlock() / gpu->getWarpSize()));
+    facts.sum_bytes = warps * facts.vector_bytes * facts.vector_registers / 2;
+    facts.lanes = gpu->getWarpSize();
     std::memcpy(given, &facts, std::min(given->size, sizeof(facts)));
     *name = new tegula_bytes{wanted};
     return nullptr;
@@ -173,8 +179,15 @@ tegula_diagnostics *tegula_target_describe(const char *target, tegula_target_fac
   facts.l1_bytes = info->getL1Bytes();
   facts.vector_bytes = info->getVectorBytes();
   facts.vector_registers = info->getNumRegisters();
+  facts.sum_bytes = facts.on_chip_bytes;
+  facts.lanes = 1;
   std::memcpy(given, &facts, std::min(given->size, sizeof(facts)));
   *name = new tegula_bytes{found->name};
+  return nullptr;
+}
+
+tegula_diagnostics *tegula_target_table(tegula_bytes **json) {
+  *json = new tegula_bytes{printGpuTable()};
   return nullptr;
 }
 
@@ -207,8 +220,8 @@ tegula_diagnostics *tegula_emit(const char *text, size_t size, const char *file_
                      "': expected tegula, sched, loops, nvvm, rocdl, llvm, asm, obj, ptx, cubin or "
                      "hsaco");
   Diagnostics diagnostics;
-  std::optional<std::string> made = emit(llvm::StringRef(text, size), file_name ? file_name : "-",
-                                         *wanted, options, diagnostics);
+  std::optional<std::string> made =
+      emit(llvm::StringRef(text, size), file_name ? file_name : "-", *wanted, options, diagnostics);
   if (made)
     *output = new tegula_bytes{std::move(*made)};
   return give(std::move(diagnostics));
@@ -241,9 +254,18 @@ void tegula_artifact_free(tegula_artifact *artifact) { delete artifact; }
 //===----------------------------------------------------------------------===//
 
 tegula_diagnostics *tegula_module_load(const tegula_artifact *artifact, tegula_module **module) {
+  return tegula_module_load_on(artifact, -1, module);
+}
+
+tegula_diagnostics *tegula_module_load_on(const tegula_artifact *artifact, int device,
+                                          tegula_module **module) {
   *module = nullptr;
+  ImageKind kind = artifact->artifact->imageKind;
+  if (device != -1 && kind != ImageKind::CUDA && kind != ImageKind::HIP)
+    return giveError("the program is for '" + artifact->artifact->target +
+                     "', which has no device " + std::to_string(device));
   Diagnostics diagnostics;
-  std::shared_ptr<Module> loaded = Module::load(artifact->artifact, diagnostics);
+  std::shared_ptr<Module> loaded = Module::load(artifact->artifact, diagnostics, device);
   if (loaded) {
     auto *result = new tegula_module{loaded, {}, {}};
     result->kernels.reserve(loaded->size());
@@ -313,9 +335,7 @@ uint64_t tegula_kernel_arena_bytes(const tegula_kernel *kernel) {
 // Programs
 //===----------------------------------------------------------------------===//
 
-size_t tegula_module_program_count(const tegula_module *module) {
-  return module->programs.size();
-}
+size_t tegula_module_program_count(const tegula_module *module) { return module->programs.size(); }
 const tegula_program *tegula_module_program(const tegula_module *module, size_t index) {
   return index < module->programs.size() ? &module->programs[index] : nullptr;
 }
@@ -403,7 +423,23 @@ tegula_diagnostics *tegula_program_prepare(const tegula_program *program,
 
 tegula_diagnostics *tegula_launch(tegula_record *record, const void *packed, int threads) {
   std::optional<Diagnostic> failure =
-      record->record->launch(static_cast<const uint64_t *>(packed), threads);
+      record->record->launch(static_cast<const uint64_t *>(packed), {threads});
+  return failure ? new tegula_diagnostics{{std::move(*failure)}} : nullptr;
+}
+
+tegula_diagnostics *tegula_launch_with(tegula_record *record, const void *packed,
+                                       const tegula_launch_options *given) {
+  tegula_launch_options all = {};
+  if (given)
+    std::memcpy(&all, given, std::min(given->size, sizeof(all)));
+  LaunchOptions options;
+  options.threads = all.threads;
+  options.stream = all.stream;
+  if (all.has_seed)
+    options.seed = all.seed;
+  options.races = !all.no_races;
+  std::optional<Diagnostic> failure =
+      record->record->launch(static_cast<const uint64_t *>(packed), options);
   return failure ? new tegula_diagnostics{{std::move(*failure)}} : nullptr;
 }
 

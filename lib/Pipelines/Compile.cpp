@@ -284,13 +284,9 @@ std::unique_ptr<Artifact> tegula::compile(StringRef text, StringRef fileName,
                                           ConfigurePassManager configure) {
   uint64_t seed = 0;
   if (const GpuInfo *gpu = parseSimulated(options.target, seed))
-    return compileForSimulator(text, fileName, *gpu, seed, options, diagnostics, configure);
-  if (GpuInfo::lookup(options.target)) {
-    diagnostics.push_back(makeError("no artifacts are made for '" + options.target +
-                                    "' yet: 'simulate:" + options.target +
-                                    "' runs its code on the CPU"));
-    return nullptr;
-  }
+    return compileForGpu(text, fileName, *gpu, seed, options, diagnostics, configure);
+  if (const GpuInfo *gpu = GpuInfo::lookup(options.target))
+    return compileForGpu(text, fileName, *gpu, std::nullopt, options, diagnostics, configure);
   Compilation compilation(options, diagnostics, configure);
   llvm::SmallVector<char, 0> object;
   if (!compilation.parse(text, fileName) || !compilation.runPasses(Level::Obj) ||

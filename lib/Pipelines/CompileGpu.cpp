@@ -12,6 +12,7 @@
 
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Support/SymbolName.h"
+#include "tegula/Target/TargetInfo.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -46,6 +47,8 @@ public:
   std::optional<std::string> emitCode(Level level);
   /// Adds what launchers of `kernels` must know, and takes the entries out.
   bool takeEntries(std::vector<KernelInfo> &kernels);
+  /// What a driver loads: PTX only where there is no assembler to make a cubin of it.
+  Level loadableLevel() const;
   std::string printStripped();
   std::vector<char> writeBitcode();
 
@@ -211,6 +214,17 @@ bool GpuCompilation::takeEntries(std::vector<KernelInfo> &kernels) {
   return true;
 }
 
+Level GpuCompilation::loadableLevel() const {
+  if (gpu.getBackend() != GpuBackend::NVPTX)
+    return Level::HSACO;
+  // Without an assembler, the driver's own makes the code when it loads the program.
+  llvm::Expected<std::string> assembler = findPTXAssembler(options.assembler);
+  if (assembler)
+    return Level::Cubin;
+  llvm::consumeError(assembler.takeError());
+  return Level::PTX;
+}
+
 /// The program with empty grids: its launch parts.
 std::string GpuCompilation::printStripped() {
   OwningOpRef<ModuleOp> copy(module->clone());
@@ -252,16 +266,18 @@ const GpuInfo *tegula::parseSimulated(StringRef target, uint64_t &seed) {
   return GpuInfo::lookup(name);
 }
 
-std::unique_ptr<Artifact> tegula::compileForSimulator(StringRef text, StringRef fileName,
-                                                      const GpuInfo &gpu, uint64_t seed,
-                                                      const CompileOptions &options,
-                                                      Diagnostics &diagnostics,
-                                                      ConfigurePassManager configure) {
+std::unique_ptr<Artifact> tegula::compileForGpu(StringRef text, StringRef fileName,
+                                                const GpuInfo &gpu, std::optional<uint64_t> seed,
+                                                const CompileOptions &options,
+                                                Diagnostics &diagnostics,
+                                                ConfigurePassManager configure) {
   GpuCompilation compilation(gpu, options, diagnostics, configure);
   if (!compilation.checkLevel(Level::LLVM) || !compilation.parse(text, fileName))
     return nullptr;
-  // Conditions and grids are the host's work: they are compiled for the CPU.
+  // Conditions and grids are the host's work: they are compiled for the CPU, the least that
+  // the table has, so that an artifact runs beside its GPU wherever that is.
   CompileOptions host;
+  host.target = TargetInfo::getAll().front().getName().str();
   host.path = Path::Loops;
   std::unique_ptr<Artifact> artifact =
       compile(compilation.printStripped(), fileName, host, diagnostics, configure);
@@ -269,14 +285,23 @@ std::unique_ptr<Artifact> tegula::compileForSimulator(StringRef text, StringRef 
     return nullptr;
   // The chip's name, so that schedules for it are found.
   artifact->target = gpu.getName().str();
-  artifact->imageKind = ImageKind::Simulated;
-  artifact->seed = seed;
+  artifact->imageKind = seed                                    ? ImageKind::Simulated
+                        : gpu.getBackend() == GpuBackend::NVPTX ? ImageKind::CUDA
+                                                                : ImageKind::HIP;
+  artifact->seed = seed.value_or(0);
   if (artifact->kernels.empty())
     return artifact;
   if (!compilation.runPasses(Level::LLVM) || !compilation.takeEntries(artifact->kernels) ||
       !compilation.translate())
     return nullptr;
-  artifact->image = compilation.writeBitcode();
+  if (seed) {
+    artifact->image = compilation.writeBitcode();
+    return artifact;
+  }
+  std::optional<std::string> code = compilation.emitCode(compilation.loadableLevel());
+  if (!code)
+    return nullptr;
+  artifact->image.assign(code->begin(), code->end());
   return artifact;
 }
 

@@ -13,12 +13,11 @@
 
 namespace tegula {
 
-/// `compile`, for the simulator of a GPU.
-std::unique_ptr<Artifact> compileForSimulator(llvm::StringRef text, llvm::StringRef fileName,
-                                              const GpuInfo &gpu, uint64_t seed,
-                                              const CompileOptions &options,
-                                              Diagnostics &diagnostics,
-                                              ConfigurePassManager configure);
+/// `compile`, for a GPU, or with a seed for its simulator.
+std::unique_ptr<Artifact> compileForGpu(llvm::StringRef text, llvm::StringRef fileName,
+                                        const GpuInfo &gpu, std::optional<uint64_t> seed,
+                                        const CompileOptions &options, Diagnostics &diagnostics,
+                                        ConfigurePassManager configure);
 
 /// `emit`, for a GPU.
 std::optional<std::string> emitForGpu(llvm::StringRef text, llvm::StringRef fileName, Level level,

@@ -17,7 +17,7 @@
 using namespace tegula;
 
 const char *tegula::dtypeName(DType dtype) {
-  static constexpr const char *names[] = {"f64", "f32", "f16", "bf16",  "i1",         "i8",
+  static constexpr const char *names[] = {"f64", "f32", "f16",   "bf16",     "i1",    "i8",
                                           "i32", "i64", "index", "f8E4M3FN", "f8E5M2"};
   return names[static_cast<size_t>(dtype)];
 }
@@ -182,7 +182,7 @@ static bool isConsistent(const Artifact &artifact) {
       if (word >= words)
         return false;
   }
-  if (artifact.imageKind > ImageKind::Simulated)
+  if (artifact.imageKind > ImageKind::HIP)
     return false;
   for (const ProgramInfo &program : artifact.programs)
     if (!fits(program.arguments))
@@ -197,9 +197,8 @@ std::vector<char> Artifact::serialize() const {
   whole.raw(magic, sizeof(magic));
   whole.visit(formatVersion);
   whole.visit(std::string(libraryVersion));
-  whole.visit(static_cast<uint64_t>(llvm::xxh3_64bits(
-      llvm::ArrayRef(reinterpret_cast<const uint8_t *>(content.bytes.data()),
-                     content.bytes.size()))));
+  whole.visit(static_cast<uint64_t>(llvm::xxh3_64bits(llvm::ArrayRef(
+      reinterpret_cast<const uint8_t *>(content.bytes.data()), content.bytes.size()))));
   whole.visit(content.bytes);
   return std::move(whole.bytes);
 }
@@ -222,8 +221,8 @@ std::unique_ptr<Artifact> Artifact::deserialize(const char *data, size_t size,
   if (reader.failed)
     return fail("the artifact is cut short");
   if (format != formatVersion)
-    return fail("the artifact has format " + std::to_string(format) + ", this library reads format " +
-                std::to_string(formatVersion));
+    return fail("the artifact has format " + std::to_string(format) +
+                ", this library reads format " + std::to_string(formatVersion));
   if (version != libraryVersion)
     return fail("the artifact was made by version " + version + ", this library is version " +
                 libraryVersion);
@@ -233,8 +232,8 @@ std::unique_ptr<Artifact> Artifact::deserialize(const char *data, size_t size,
   reader.visit(bytes);
   if (reader.failed)
     return fail("the artifact is cut short");
-  if (hash != llvm::xxh3_64bits(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()),
-                                               bytes.size())))
+  if (hash != llvm::xxh3_64bits(
+                  llvm::ArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size())))
     return fail("the artifact is damaged: its checksum does not fit");
   auto artifact = std::make_unique<Artifact>();
   Reader content{bytes.data(), bytes.size()};

@@ -11,6 +11,8 @@
 #include "tegula/Runtime/Gpu.h"
 #include "tegula/Target/GpuInfo.h"
 
+#include <cstring>
+
 using namespace tegula;
 
 //===----------------------------------------------------------------------===//
@@ -30,6 +32,7 @@ enum : Result {
 };
 enum : int { computeMajor = 75, computeMinor = 76, sharedPerBlockOptin = 97 };
 enum : int { maxDynamicShared = 8 };
+enum : unsigned { hostPortable = 1, hostMapped = 2 };
 
 struct Functions {
   Result (*init)(unsigned);
@@ -50,6 +53,10 @@ struct Functions {
   Result (*functionSetAttribute)(Handle, int, int);
   Result (*launch)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                    Handle, void **, void **);
+  Result (*memoryAllocate)(uint64_t *, size_t, Handle);
+  Result (*memoryFree)(uint64_t, Handle);
+  Result (*hostAllocate)(void **, size_t, unsigned);
+  Result (*hostFree)(void *);
 };
 
 class CudaDevice : public GpuDevice {
@@ -65,6 +72,10 @@ public:
   std::optional<Diagnostic> allowShared(void *function, uint32_t bytes) override;
   std::optional<Diagnostic> launch(void *function, const GpuLaunch &launch,
                                    void **arguments) override;
+  void *allocate(uint64_t bytes, void *stream, Diagnostics &diagnostics) override;
+  void release(void *address, void *stream) override;
+  void *allocateShared(uint64_t bytes, Diagnostics &diagnostics) override;
+  void releaseShared(void *address) override;
 
 private:
   /// Makes the device's context the thread's while it lives, if it is not already.
@@ -135,7 +146,9 @@ bool CudaDevice::findFunctions(Diagnostics &diagnostics) {
          find(cu.moduleLoad, {"cuModuleLoadData"}) && find(cu.moduleUnload, {"cuModuleUnload"}) &&
          find(cu.moduleGetFunction, {"cuModuleGetFunction"}) &&
          find(cu.functionSetAttribute, {"cuFuncSetAttribute"}) &&
-         find(cu.launch, {"cuLaunchKernel"});
+         find(cu.launch, {"cuLaunchKernel"}) && find(cu.memoryAllocate, {"cuMemAllocAsync"}) &&
+         find(cu.memoryFree, {"cuMemFreeAsync"}) && find(cu.hostAllocate, {"cuMemHostAlloc"}) &&
+         find(cu.hostFree, {"cuMemFreeHost"});
 }
 
 bool CudaDevice::findDevice(int wanted, Diagnostics &diagnostics) {
@@ -260,6 +273,42 @@ std::optional<Diagnostic> CudaDevice::launch(void *function, const GpuLaunch &la
   if (result == success)
     return std::nullopt;
   return makeError("the launch on device '" + name + "' failed: " + describe(result));
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+void *CudaDevice::allocate(uint64_t bytes, void *stream, Diagnostics &diagnostics) {
+  Current current(*this);
+  uint64_t address = 0;
+  Result result = cu.memoryAllocate(&address, bytes, stream);
+  if (result == success)
+    return reinterpret_cast<void *>(address);
+  fail("device '" + name + "' has no " + std::to_string(bytes) + " bytes of memory", result,
+       diagnostics);
+  return nullptr;
+}
+
+void CudaDevice::release(void *address, void *stream) {
+  Current current(*this);
+  cu.memoryFree(reinterpret_cast<uint64_t>(address), stream);
+}
+
+void *CudaDevice::allocateShared(uint64_t bytes, Diagnostics &diagnostics) {
+  Current current(*this);
+  void *address = nullptr;
+  // With unified addresses, as every 64-bit system has them, the device's is the same.
+  Result result = cu.hostAllocate(&address, bytes, hostPortable | hostMapped);
+  if (result == success)
+    return std::memset(address, 0, bytes);
+  fail("no memory that device '" + name + "' shares with the host", result, diagnostics);
+  return nullptr;
+}
+
+void CudaDevice::releaseShared(void *address) {
+  Current current(*this);
+  cu.hostFree(address);
 }
 
 std::shared_ptr<GpuDevice> tegula::openCudaDevice(int ordinal, Diagnostics &diagnostics,

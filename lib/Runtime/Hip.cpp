@@ -10,6 +10,8 @@
 
 #include "tegula/Runtime/Gpu.h"
 
+#include <cstring>
+
 using namespace tegula;
 
 //===----------------------------------------------------------------------===//
@@ -30,6 +32,8 @@ enum : Result {
   noBinaryForGpu = 209,
 };
 
+enum : unsigned { hostPortable = 1, hostMapped = 2 };
+
 struct Functions {
   Result (*init)(unsigned);
   const char *(*getErrorString)(Result);
@@ -42,6 +46,10 @@ struct Functions {
   Result (*moduleGetFunction)(Handle *, Handle, const char *);
   Result (*launch)(Handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                    Handle, void **, void **);
+  Result (*memoryAllocate)(void **, size_t, Handle);
+  Result (*memoryFree)(void *, Handle);
+  Result (*hostAllocate)(void **, size_t, unsigned);
+  Result (*hostFree)(void *);
 };
 
 class HipDevice : public GpuDevice {
@@ -54,6 +62,10 @@ public:
   std::optional<Diagnostic> allowShared(void *, uint32_t) override { return std::nullopt; }
   std::optional<Diagnostic> launch(void *function, const GpuLaunch &launch,
                                    void **arguments) override;
+  void *allocate(uint64_t bytes, void *stream, Diagnostics &diagnostics) override;
+  void release(void *address, void *stream) override;
+  void *allocateShared(uint64_t bytes, Diagnostics &diagnostics) override;
+  void releaseShared(void *address) override;
 
 private:
   /// Makes the device the thread's while it lives, if it is not already.
@@ -101,7 +113,9 @@ bool HipDevice::findFunctions(Diagnostics &diagnostics) {
          find(hip.setDevice, "hipSetDevice") && find(hip.deviceGetName, "hipDeviceGetName") &&
          find(hip.moduleLoad, "hipModuleLoadData") && find(hip.moduleUnload, "hipModuleUnload") &&
          find(hip.moduleGetFunction, "hipModuleGetFunction") &&
-         find(hip.launch, "hipModuleLaunchKernel");
+         find(hip.launch, "hipModuleLaunchKernel") && find(hip.memoryAllocate, "hipMallocAsync") &&
+         find(hip.memoryFree, "hipFreeAsync") && find(hip.hostAllocate, "hipHostMalloc") &&
+         find(hip.hostFree, "hipHostFree");
 }
 
 bool HipDevice::findDevice(int wanted, Diagnostics &diagnostics) {
@@ -187,6 +201,42 @@ std::optional<Diagnostic> HipDevice::launch(void *function, const GpuLaunch &lau
   if (result == success)
     return std::nullopt;
   return makeError("the launch on device '" + name + "' failed: " + describe(result));
+}
+
+//===----------------------------------------------------------------------===//
+// Memory
+//===----------------------------------------------------------------------===//
+
+void *HipDevice::allocate(uint64_t bytes, void *stream, Diagnostics &diagnostics) {
+  Current current(*this);
+  void *address = nullptr;
+  Result result = hip.memoryAllocate(&address, bytes, stream);
+  if (result == success)
+    return address;
+  diagnostics.push_back(makeError("device '" + name + "' has no " + std::to_string(bytes) +
+                                  " bytes of memory: " + describe(result)));
+  return nullptr;
+}
+
+void HipDevice::release(void *address, void *stream) {
+  Current current(*this);
+  hip.memoryFree(address, stream);
+}
+
+void *HipDevice::allocateShared(uint64_t bytes, Diagnostics &diagnostics) {
+  Current current(*this);
+  void *address = nullptr;
+  Result result = hip.hostAllocate(&address, bytes, hostPortable | hostMapped);
+  if (result == success)
+    return std::memset(address, 0, bytes);
+  diagnostics.push_back(
+      makeError("no memory that device '" + name + "' shares with the host: " + describe(result)));
+  return nullptr;
+}
+
+void HipDevice::releaseShared(void *address) {
+  Current current(*this);
+  hip.hostFree(address);
 }
 
 std::shared_ptr<GpuDevice> tegula::openHipDevice(int ordinal, Diagnostics &diagnostics,

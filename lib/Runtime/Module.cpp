@@ -59,7 +59,7 @@ void ArenaPool::give(Block block) {
 //===----------------------------------------------------------------------===//
 
 std::shared_ptr<Module> Module::load(std::shared_ptr<const Artifact> artifact,
-                                     Diagnostics &diagnostics) {
+                                     Diagnostics &diagnostics, int ordinal, const char *driver) {
   std::vector<std::string> missing = missingHostFeatures(artifact->features);
   if (!missing.empty()) {
     std::string list;
@@ -81,9 +81,11 @@ std::shared_ptr<Module> Module::load(std::shared_ptr<const Artifact> artifact,
     module->kernels.push_back(std::make_unique<Kernel>(info, reinterpret_cast<host::BindFn>(bind),
                                                        reinterpret_cast<host::RunFn>(run)));
   }
-  if (artifact->imageKind == ImageKind::Simulated) {
+  if (artifact->imageKind != ImageKind::None) {
     std::vector<std::unique_ptr<DeviceKernel>> loaded =
-        loadSimulatedKernels(*artifact, diagnostics);
+        artifact->imageKind == ImageKind::Simulated
+            ? loadSimulatedKernels(*artifact, diagnostics)
+            : loadDeviceKernels(*artifact, ordinal, driver, module->memory, diagnostics);
     if (loaded.size() != artifact->kernels.size())
       return nullptr;
     for (size_t i = 0; i < loaded.size(); ++i)

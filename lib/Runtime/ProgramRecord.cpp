@@ -18,7 +18,7 @@ using namespace tegula;
 /// One call, as its callbacks see it.
 struct ProgramRecord::Call {
   ProgramRecord &record;
-  int threads;
+  LaunchOptions options;
   /// Only count the workspace: nothing is launched.
   bool countOnly;
   uint64_t bytes = 0;
@@ -26,9 +26,10 @@ struct ProgramRecord::Call {
   std::optional<Diagnostic> failure = std::nullopt;
 };
 
-std::unique_ptr<ProgramRecord>
-ProgramRecord::prepare(std::shared_ptr<Module> module, Program &program,
-                       const std::vector<ArgumentLayout> &layouts, Diagnostics &diagnostics) {
+std::unique_ptr<ProgramRecord> ProgramRecord::prepare(std::shared_ptr<Module> module,
+                                                      Program &program,
+                                                      const std::vector<ArgumentLayout> &layouts,
+                                                      Diagnostics &diagnostics) {
   std::unique_ptr<ProgramRecord> record(new ProgramRecord(std::move(module), program));
   if (!record->arguments.prepare("program '" + program.info.name + "'", program.info.arguments,
                                  layouts, diagnostics))
@@ -52,6 +53,17 @@ void *ProgramRecord::giveWorkspace(void *context, uint64_t bytes) {
   call.bytes += bytes;
   if (call.countOnly) // an address that nobody follows
     return &call;
+  // A device's memory goes back to its stream, since the launches may still wait there.
+  if (DeviceMemory *memory = record.module->deviceMemory()) {
+    Diagnostics diagnostics;
+    void *address = memory->allocate(rounded, call.options.stream, diagnostics);
+    if (address)
+      call.taken.push_back({rounded, address});
+    else
+      call.failure =
+          makeError("program '" + record.program.info.name + "': " + diagnostics.front().message);
+    return address;
+  }
   {
     std::lock_guard<std::mutex> lock(record.mutex);
     auto fits = [&](const Memory &memory) { return memory.bytes == rounded; };
@@ -116,7 +128,7 @@ int32_t ProgramRecord::launchKernel(void *context, int32_t kernel, const uint64_
   Diagnostics diagnostics;
   std::shared_ptr<Record> record = call.record.findSite(kernel, block, packed, diagnostics);
   if (record)
-    call.failure = record->launch(packed.data(), call.threads);
+    call.failure = record->launch(packed.data(), call.options);
   else
     call.failure = std::move(diagnostics.front());
   return call.failure ? 1 : 0;
@@ -134,7 +146,10 @@ std::optional<Diagnostic> ProgramRecord::run(const uint64_t *packed, Call &call)
       return refused;
   host::ProgramHost host = {&call, &giveWorkspace, &launchKernel};
   int32_t status = program.run(words.data(), &host);
-  {
+  if (DeviceMemory *memory = module->deviceMemory()) {
+    for (const Memory &taken : call.taken)
+      memory->release(taken.address, call.options.stream);
+  } else {
     std::lock_guard<std::mutex> lock(mutex);
     free.insert(free.end(), call.taken.begin(), call.taken.end());
   }
@@ -143,13 +158,14 @@ std::optional<Diagnostic> ProgramRecord::run(const uint64_t *packed, Call &call)
   return call.failure;
 }
 
-std::optional<Diagnostic> ProgramRecord::launch(const uint64_t *packed, int threads) {
-  Call call{*this, threads, /*countOnly=*/false};
+std::optional<Diagnostic> ProgramRecord::launch(const uint64_t *packed,
+                                                const LaunchOptions &options) {
+  Call call{*this, options, /*countOnly=*/false};
   return run(packed, call);
 }
 
 std::optional<Diagnostic> ProgramRecord::workspace(const uint64_t *packed, uint64_t &bytes) {
-  Call call{*this, 1, /*countOnly=*/true};
+  Call call{*this, {}, /*countOnly=*/true};
   std::optional<Diagnostic> failure = run(packed, call);
   bytes = call.bytes;
   return failure;

@@ -82,7 +82,7 @@ Diagnostic tegula::fromMessage(const std::vector<MessageInfo> &messages, int32_t
   return makeError(messages[number - 1].text, messages[number - 1].sites);
 }
 
-std::optional<Diagnostic> Record::launch(const uint64_t *packed, int threads) {
+std::optional<Diagnostic> Record::launch(const uint64_t *packed, const LaunchOptions &options) {
   llvm::SmallVector<uint64_t, 160> words(arguments.size());
   arguments.fill(packed, words.data());
   if (std::optional<Diagnostic> refused = arguments.check(words.data()))
@@ -98,7 +98,7 @@ std::optional<Diagnostic> Record::launch(const uint64_t *packed, int threads) {
   if (total == 0)
     return std::nullopt;
   if (kernel.device)
-    return kernel.device->launch(words.data(), total);
+    return kernel.device->launch(words.data(), total, options);
 
   // Few or short instances are not worth a team. None of this changes a result:
   // instances are independent, and each is computed in the same way by any worker.
@@ -108,7 +108,8 @@ std::optional<Diagnostic> Record::launch(const uint64_t *packed, int threads) {
     workers = std::clamp<int64_t>(static_cast<int64_t>(worth), 1, workers);
   }
   if (workers > 1)
-    workers = std::min<int64_t>(workers, threads > 0 ? threads : pool->defaultThreads());
+    workers =
+        std::min<int64_t>(workers, options.threads > 0 ? options.threads : pool->defaultThreads());
   Share share{kernel, words.data(), total, std::max<int64_t>(1, total / (workers * 8)),
               kernel.arenas.take(static_cast<int>(workers))};
   if (total / share.chunk > int64_t(UINT32_MAX) - 1)

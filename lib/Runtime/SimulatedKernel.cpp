@@ -37,7 +37,8 @@ public:
                   const KernelInfo &info, const Artifact &artifact)
       : code(std::move(code)), kernel(std::move(kernel)), info(info), artifact(artifact) {}
 
-  std::optional<Diagnostic> launch(const uint64_t *block, int64_t instances) override;
+  std::optional<Diagnostic> launch(const uint64_t *block, int64_t instances,
+                                   const LaunchOptions &how) override;
 
 private:
   void addView(const ArgumentInfo &argument, const uint64_t *words, sim::Launch &launch,
@@ -99,7 +100,8 @@ void SimulatedKernel::addView(const ArgumentInfo &argument, const uint64_t *word
   starts.push_back(-low);
 }
 
-std::optional<Diagnostic> SimulatedKernel::launch(const uint64_t *block, int64_t instances) {
+std::optional<Diagnostic> SimulatedKernel::launch(const uint64_t *block, int64_t instances,
+                                                  const LaunchOptions &how) {
   if (instances > INT32_MAX)
     return makeError("kernel '" + info.name + "' has more instances than a grid of a GPU");
   sim::Launch launch;
@@ -135,7 +137,9 @@ std::optional<Diagnostic> SimulatedKernel::launch(const uint64_t *block, int64_t
     launch.buffers.push_back(std::move(flag));
   }
   sim::Options options;
-  options.seed = artifact.seed + launches.fetch_add(1, std::memory_order_relaxed);
+  options.seed =
+      how.seed ? *how.seed : artifact.seed + launches.fetch_add(1, std::memory_order_relaxed);
+  options.races = how.races;
   sim::Result result = kernel->run(launch, options);
   if (!result.succeeded())
     return fromReport(result.reports.front(), artifact.target);

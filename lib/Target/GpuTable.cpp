@@ -21,10 +21,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "tegula/Target/GpuInfo.h"
+#include "tegula/Target/GpuTable.h"
 #include "tegula/Target/TargetInfo.h"
 
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/TargetParser/Triple.h"
 
@@ -339,6 +341,67 @@ std::string tegula::getTargetNames() {
   for (const GpuInfo &gpu : gpus)
     add(gpu.getName());
   return names;
+}
+
+static llvm::StringRef stringify(Element element) {
+  static constexpr llvm::StringLiteral names[] = {"f64", "f32", "tf32", "f16", "bf16"};
+  return names[static_cast<size_t>(element)];
+}
+
+std::string tegula::printGpuTable() {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::json::OStream json(stream, 2);
+  json.array([&] {
+    for (const GpuInfo &gpu : gpus)
+      json.object([&] {
+        json.attribute("name", gpu.getName());
+        json.attribute("backend", gpu.getBackend() == GpuBackend::NVPTX ? "nvptx" : "amdgpu");
+        json.attribute("lanes", gpu.getWarpSize());
+        json.attribute("threads_per_block", gpu.getThreadsPerBlock());
+        json.attribute("warps_per_core", gpu.getWarpsPerCore());
+        json.attribute("roles", gpu.getMostRoles());
+        json.attribute("registers_per_lane", gpu.getRegistersPerLane());
+        json.attribute("registers_per_core", gpu.getRegistersPerCore());
+        json.attribute("shared_per_block", gpu.getSharedPerBlock());
+        json.attribute("shared_per_core", gpu.getSharedPerCore());
+        json.attributeArray("matrix_units", [&] {
+          for (const MatrixUnit &unit : gpu.getMatrixUnits())
+            json.object([&] {
+              json.attribute("atom", unit.atom);
+              json.attribute("element", stringify(unit.element));
+              json.attribute("m", unit.m);
+              json.attribute("n", unit.n);
+              json.attribute("n_most", unit.nMost);
+              json.attribute("k", unit.k);
+              json.attribute("warps", unit.warps);
+              json.attribute("async", unit.async);
+              json.attribute("macs_per_cycle", unit.macsPerCycle);
+            });
+        });
+        json.attributeArray("copies", [&] {
+          for (const Copying &copy : gpu.getCopies())
+            json.object([&] {
+              json.attribute("engine", stringify(copy.engine));
+              json.attributeArray("completions", [&] {
+                for (Completion kind : copy.completions)
+                  json.value(stringify(kind));
+              });
+              json.attribute("least_bytes", copy.leastBytes);
+              json.attribute("most_bytes", copy.mostBytes);
+            });
+        });
+        json.attributeObject("part", [&] {
+          const ReferencePart &part = gpu.getReferencePart();
+          json.attribute("name", part.name);
+          json.attribute("cores", part.cores);
+          json.attribute("megahertz", part.megahertz);
+          json.attribute("gigabytes_per_second", part.gigabytesPerSecond);
+          json.attribute("cache_megabytes", part.cacheMegabytes);
+        });
+      });
+  });
+  return text;
 }
 
 //===----------------------------------------------------------------------===//

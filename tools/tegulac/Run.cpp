@@ -249,7 +249,7 @@ bool Runner::run(std::shared_ptr<const Artifact> artifact, raw_ostream &output) 
     record = Record::prepare(module, *kernel, layouts, diagnostics);
   if (!record)
     return false;
-  if (std::optional<Diagnostic> failure = record->launch(words.data(), options.threads)) {
+  if (std::optional<Diagnostic> failure = record->launch(words.data(), {options.threads})) {
     diagnostics.push_back(std::move(*failure));
     return false;
   }

@@ -14,6 +14,7 @@
 #include "Run.h"
 
 #include "tegula/Pipelines/Compile.h"
+#include "tegula/Target/GpuTable.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/Pass/PassManager.h"
@@ -52,7 +53,8 @@ static void printExcerpt(const Position &position, raw_ostream &stream) {
   size_t width = 1;
   if (position.endLine == position.line && position.endColumn > position.column)
     width = position.endColumn - position.column;
-  stream << line << "\n" << std::string(position.column - 1, ' ') << std::string(width, '^') << "\n";
+  stream << line << "\n"
+         << std::string(position.column - 1, ' ') << std::string(width, '^') << "\n";
 }
 
 static void print(const Diagnostic &diagnostic, raw_ostream &stream) {
@@ -128,11 +130,15 @@ struct CommandLine {
   cl::opt<bool> resources{
       "print-resources", cl::cat(category),
       cl::desc("print what a GPU's assembler says of each kernel: registers, spills, memory")};
+  cl::opt<bool> targets{
+      "print-targets", cl::cat(category),
+      cl::desc("print the GPUs of the table of targets as JSON, and nothing else")};
   cl::opt<std::string> output{"o", cl::init("-"), cl::desc("where to write the program"),
                               cl::value_desc("file"), cl::cat(category)};
   cl::opt<bool> run{"run", cl::desc("run a kernel of the program"), cl::cat(category)};
-  cl::opt<std::string> kernel{"kernel", cl::desc("kernel or program to run, or kernel to take from a .py file"),
-                              cl::cat(category)};
+  cl::opt<std::string> kernel{
+      "kernel", cl::desc("kernel or program to run, or kernel to take from a .py file"),
+      cl::cat(category)};
   cl::list<std::string> bind{
       "bind", cl::CommaSeparated, cl::value_desc("name=value"), cl::cat(category),
       cl::desc("of an argument, sizes (q=2x64) or value (scale=0.5); for a .py file also a "
@@ -144,8 +150,7 @@ struct CommandLine {
                                 cl::desc("where to write an argument's values after the run")};
   cl::opt<int> threads{"num-threads", cl::init(0), cl::cat(category),
                        cl::desc("threads of the run; 0: as many as the process may use")};
-  cl::opt<uint64_t> seed{"seed", cl::init(0), cl::desc("seed of random inputs"),
-                         cl::cat(category)};
+  cl::opt<uint64_t> seed{"seed", cl::init(0), cl::desc("seed of random inputs"), cl::cat(category)};
   cl::opt<std::string> python{"python", cl::desc("interpreter that reads .py files"),
                               cl::cat(category)};
 };
@@ -323,8 +328,7 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
       return fail("unknown --emit '" + level +
                   "': expected tegula, sched, loops, nvvm, rocdl, llvm, asm, obj, ptx, cubin, "
                   "hsaco, shared or artifact");
-    std::optional<std::string> made =
-        emit(text, name, *wanted, options, diagnostics, configure);
+    std::optional<std::string> made = emit(text, name, *wanted, options, diagnostics, configure);
     if (!made)
       return 1;
     if (int status = level == "shared" ? linkShared(*made, output)
@@ -345,6 +349,10 @@ static int process(const CommandLine &line, StringRef text, const CompileOptions
     if (int status = writeOutput(output, StringRef(bytes.data(), bytes.size()), true))
       return status;
   }
+  if (run && (artifact->imageKind == ImageKind::CUDA || artifact->imageKind == ImageKind::HIP))
+    return fail("--run works on this process's memory, and the program is for a device: say "
+                "--target=simulate:" +
+                artifact->target);
   if (run && !runKernel(artifact, runOptions, outs(), diagnostics))
     return 1;
   return 0;
@@ -362,6 +370,14 @@ static void readNotes(StringRef text, StringMap<std::string> &bindings) {
   }
 }
 
+/// Leaves `--help` to what is ours.
+static void hideOtherOptions(const cl::OptionCategory &ours) {
+  for (auto &[name, option] : cl::getRegisteredOptions())
+    if (!is_contained(option->Categories, &ours) && !name.starts_with("help") && name != "version")
+      option->setHiddenFlag(option->getOptionHiddenFlag() == cl::ReallyHidden ? cl::ReallyHidden
+                                                                              : cl::Hidden);
+}
+
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   CommandLine line;
@@ -369,7 +385,14 @@ int main(int argc, char **argv) {
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();
   mlir::registerDefaultTimingManagerCLOptions();
-  cl::ParseCommandLineOptions(argc, argv, "Tegula compiler\n");
+  hideOtherOptions(line.category);
+  cl::ParseCommandLineOptions(argc, argv,
+                              "Tegula compiler. MLIR's and LLVM's own options, such as "
+                              "--mlir-print-ir-after-all, are in --help-hidden.\n");
+  if (line.targets) {
+    outs() << printGpuTable() << "\n";
+    return 0;
+  }
 
   RunOptions runOptions;
   runOptions.kernel = line.kernel;

@@ -80,6 +80,8 @@ struct KernelInfo {
 enum class ImageKind : uint8_t {
   None,      ///< a CPU runs the object
   Simulated, ///< LLVM bitcode for the simulator
+  CUDA,      ///< a cubin or PTX, which its driver loads
+  HIP,       ///< an HSACO, which its driver loads
 };
 
 /// What a launcher must know of a program: launches of kernels in order.

@@ -64,6 +64,13 @@ public:
   virtual std::optional<Diagnostic> launch(void *function, const GpuLaunch &launch,
                                            void **arguments) = 0;
 
+  /// Memory of the device in the order of a stream, or null with a message.
+  virtual void *allocate(uint64_t bytes, void *stream, Diagnostics &diagnostics) = 0;
+  virtual void release(void *address, void *stream) = 0;
+  /// Memory of the host, zeros, that kernels write at the same address.
+  virtual void *allocateShared(uint64_t bytes, Diagnostics &diagnostics) = 0;
+  virtual void releaseShared(void *address) = 0;
+
 protected:
   std::string name, target;
   int ordinal = 0;

@@ -75,18 +75,49 @@ private:
   std::vector<Block> free;
 };
 
+/// How a launch goes; no result depends on any of it.
+struct LaunchOptions {
+  /// Of a CPU; 0: as many as the pool has.
+  int threads = 0;
+  /// Of a device: CUstream or hipStream_t, null: the default stream.
+  void *stream = nullptr;
+  /// Of the simulator: what decides the order of blocks, warps and copies; nothing: the
+  /// artifact's seed and the number of the launch.
+  std::optional<uint64_t> seed = std::nullopt;
+  /// Of the simulator: whether it looks for data races.
+  bool races = true;
+};
+
 /// A kernel that a device runs, not the functions of the object.
 class DeviceKernel {
 public:
   virtual ~DeviceKernel() = default;
-  /// Runs so many instances on an argument block (HostABI.h). Nothing, or why it failed.
-  virtual std::optional<Diagnostic> launch(const uint64_t *block, int64_t instances) = 0;
+  /// Runs so many instances on an argument block (HostABI.h), or puts them on the stream.
+  /// Nothing, or why it failed.
+  virtual std::optional<Diagnostic> launch(const uint64_t *block, int64_t instances,
+                                           const LaunchOptions &options) = 0;
+};
+
+/// Where the kernels of a module take their memory from.
+class DeviceMemory {
+public:
+  virtual ~DeviceMemory() = default;
+  /// Memory for what is put on the stream after this call, or null with a message.
+  virtual void *allocate(uint64_t bytes, void *stream, Diagnostics &diagnostics) = 0;
+  /// Takes it back when the stream has come this far.
+  virtual void release(void *address, void *stream) = 0;
 };
 
 /// The kernels of an artifact for the simulator, by their order in it, or nothing with a
 /// message. The artifact must stay.
 std::vector<std::unique_ptr<DeviceKernel>> loadSimulatedKernels(const Artifact &artifact,
                                                                 Diagnostics &diagnostics);
+
+/// The same for a device, `ordinal` as in `GpuDevice::open`, and its memory.
+std::vector<std::unique_ptr<DeviceKernel>> loadDeviceKernels(const Artifact &artifact, int ordinal,
+                                                             const char *driver,
+                                                             std::unique_ptr<DeviceMemory> &memory,
+                                                             Diagnostics &diagnostics);
 
 /// A kernel of a loaded module.
 class Kernel {
@@ -117,9 +148,11 @@ public:
 /// A compiled module in memory, ready to run.
 class Module {
 public:
-  /// Loads `artifact`; refuses one that was built for more than this CPU has.
+  /// Loads `artifact`; refuses one that was built for more than this CPU has, or for a
+  /// device that is not there. `ordinal` and `driver` as in `GpuDevice::open`.
   static std::shared_ptr<Module> load(std::shared_ptr<const Artifact> artifact,
-                                      Diagnostics &diagnostics);
+                                      Diagnostics &diagnostics, int ordinal = -1,
+                                      const char *driver = nullptr);
 
   const Artifact &artifact() const { return *source; }
   size_t size() const { return kernels.size(); }
@@ -128,6 +161,8 @@ public:
   size_t programCount() const { return programs.size(); }
   Program &program(size_t index) const { return *programs[index]; }
   Program *findProgram(std::string_view name) const;
+  /// Null: kernels work on the memory of the process.
+  DeviceMemory *deviceMemory() const { return memory.get(); }
 
   /// The thread pool for new records. Looks again while no OpenMP runtime was found,
   /// since one may have been loaded meanwhile.
@@ -136,6 +171,7 @@ public:
 private:
   std::shared_ptr<const Artifact> source;
   std::unique_ptr<LoadedCode> code;
+  std::unique_ptr<DeviceMemory> memory;
   std::vector<std::unique_ptr<Kernel>> kernels;
   std::vector<std::unique_ptr<Program>> programs;
   std::mutex poolMutex;
@@ -192,9 +228,9 @@ public:
   virtual ~Launchable() = default;
 
   /// Runs it. `packed` has one 8-byte word per argument: the address of a view, or a
-  /// scalar as in HostABI.h. `threads` 0 leaves the number to the pool; results do not
-  /// depend on it. Nothing, or why it was refused or failed.
-  virtual std::optional<Diagnostic> launch(const uint64_t *packed, int threads) = 0;
+  /// scalar as in HostABI.h. Nothing, or why it was refused or failed.
+  virtual std::optional<Diagnostic> launch(const uint64_t *packed,
+                                           const LaunchOptions &options) = 0;
 };
 
 /// A launch of a kernel.
@@ -203,7 +239,7 @@ public:
   static std::unique_ptr<Record> prepare(std::shared_ptr<Module> module, Kernel &kernel,
                                          const std::vector<ArgumentLayout> &layouts,
                                          Diagnostics &diagnostics);
-  std::optional<Diagnostic> launch(const uint64_t *packed, int threads) override;
+  std::optional<Diagnostic> launch(const uint64_t *packed, const LaunchOptions &options) override;
 
 private:
   struct Share;
@@ -230,7 +266,7 @@ public:
                                                 const std::vector<ArgumentLayout> &layouts,
                                                 Diagnostics &diagnostics);
   ~ProgramRecord() override;
-  std::optional<Diagnostic> launch(const uint64_t *packed, int threads) override;
+  std::optional<Diagnostic> launch(const uint64_t *packed, const LaunchOptions &options) override;
 
   /// Bytes of workspace that a call with these scalars takes (addresses are not
   /// looked at); nothing runs.

@@ -156,11 +156,49 @@ def default_backend() -> Backend:
     return backend
 
 
+class DeviceRecord(Record, Protocol):
+    """A launch of a GPU's kernel, or of its simulator."""
+
+    def launch_on(self, packed: bytes, stream: int, /) -> None:
+        """Puts the kernel on a stream and waits for nothing. Raises LaunchFailed."""
+        ...
+
+    def simulate(self, packed: bytes, seed: int, races: bool, /) -> None:
+        """Runs the kernel in the simulator. Raises LaunchFailed."""
+        ...
+
+
+class DeviceBackend(Backend, Protocol):
+    """A backend that knows GPUs; the records of its kernels are `DeviceRecord`s."""
+
+    def compile_on(self, text: str, target: str, options: Options, ordinal: int, /) -> Module:
+        """As `compile`, loaded on device `ordinal` of the target's driver."""
+        ...
+
+    def device_target(self, api: str, ordinal: int, /) -> str:
+        """The target whose code a device of "cuda" or "hip" runs. Raises CompileFailed."""
+        ...
+
+
+def device_backend() -> DeviceBackend:
+    """`default_backend`, which knows GPUs."""
+    backend: Any = default_backend()
+    found: DeviceBackend = backend
+    return found
+
+
+def device_target(api: str, ordinal: int) -> str:
+    """The target of a device. Raises CompileFailed: no driver, no device, or too old a device."""
+    return device_backend().device_target(api, ordinal)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What code is made for: its name with features, and facts that block sizes may be chosen by.
 
-    Bytes are of one core. `on_chip_bytes` is what the tiles of an instance can stay in: the L2 cache of a CPU.
+    Bytes are of one core. `on_chip_bytes` is what the tiles of an instance can stay in: the L2 cache of a CPU,
+    the shared memory of a GPU. `sum_bytes` is what its sums can take: half of the registers of a GPU's block.
+    `lanes` run in lockstep, 1 on a CPU; a vector of a GPU is a register of all of them.
     """
 
     name: str
@@ -168,6 +206,8 @@ class Target:
     l1_bytes: int
     vector_bytes: int
     vector_registers: int
+    sum_bytes: int
+    lanes: int
 
 
 @lru_cache(maxsize=32)

@@ -50,6 +50,11 @@ def compiling_for(target: str) -> Generator[None]:
         TARGET.reset(token)
 
 
+def is_simulated(target: str) -> bool:
+    """Whether the simulator runs the code of this target."""
+    return target.startswith("simulate:")
+
+
 def chip(target: str) -> str:
     """The target without what says that it is simulated: "sm_80" of "simulate:sm_80:7"."""
     words = target.split(":")

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from tegula._frontend.device import Device, device_of
 from tegula.errors import LaunchError
 from tegula.language.dtypes import DType, bf16, f16, f32, f64, i1, i8, i32, i64, u64
 
@@ -41,6 +42,7 @@ class Array:
     writable: bool
     needs_grad: bool
     framework: str  # "numpy", "torch", "dlpack" or "spec"
+    device: Device | None = None  # None: the process's memory
 
 
 def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
@@ -108,8 +110,10 @@ def _numpy(value: np.ndarray[Any, Any], name: str) -> Array:
 
 
 def _torch(value: Any, name: str) -> Array:
-    if value.device.type != "cpu":
-        raise LaunchError(f"'{name}' is on device {value.device}: this version runs on the CPU")
+    try:
+        device = device_of(value)
+    except LaunchError as e:
+        raise LaunchError(f"'{name}' {e.message}") from None
     if value.layout is not sys.modules["torch"].strided:
         raise LaunchError(f"'{name}' has layout {value.layout}: it takes dense tensors")
     dtype = TORCH.get(str(value.dtype))
@@ -125,7 +129,7 @@ def _torch(value: Any, name: str) -> Array:
         raise LaunchError(
             f"'{name}' is a tensor without memory: torch.func and torch.vmap make such, and so do fake tensors"
         ) from None
-    return Array(dtype, shape, strides, address, value, True, bool(value.requires_grad), "torch")
+    return Array(dtype, shape, strides, address, value, True, bool(value.requires_grad), "torch", device)
 
 
 TORCH = {"torch.float64": f64, "torch.float32": f32, "torch.float16": f16, "torch.bfloat16": bf16, "torch.bool": i1,
@@ -183,7 +187,7 @@ def _dlpack(value: Any, name: str) -> Array:
     else:
         raise LaunchError(f"'{name}' gave a DLPack capsule of an unknown kind")
     if tensor.device_type not in (1, 3):  # plain or pinned host memory
-        raise LaunchError(f"'{name}' is on DLPack device {tensor.device_type}: this version runs on the CPU")
+        raise LaunchError(f"'{name}' is on DLPack device {tensor.device_type}: on a GPU, arrays are torch tensors")
     dtype = _DLPACK.get((tensor.code, tensor.bits)) if tensor.lanes == 1 else None
     if dtype is None:
         raise LaunchError(f"'{name}' holds DLPack type {tensor.code} of {tensor.bits} bits: no element type here")

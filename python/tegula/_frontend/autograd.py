@@ -74,16 +74,17 @@ class Result:
 
     shape: tuple[Any, ...]
     dtype: torch.dtype
+    device: torch.device
 
     @staticmethod
     def of(value: Any) -> Result | None:
         """None for what has no gradient."""
         if not isinstance(value, torch.Tensor) or not value.is_floating_point():
             return None
-        return Result(tuple(value.shape), value.dtype)
+        return Result(tuple(value.shape), value.dtype, value.device)
 
     def zeros(self) -> torch.Tensor:
-        return torch.zeros(self.shape, dtype=self.dtype)
+        return torch.zeros(self.shape, dtype=self.dtype, device=self.device)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ For `f(x: In[T, "N"], y: Out[T, "N"], s: Opt[A] = None, *, B: tile = 4)` and Num
                     p0 = address of x
                     p1 = address of y
                     key = (x.dtype, x.shape, x.strides, y.dtype, …, s is None, static(B), (p0 | p1) & 15, target())
-                elif … the same for torch …
+                elif … the same for torch, and for tensors on GPUs with their device …
                 if key is not None:
                     rec = cache.get(key)
                     if rec is not None:
@@ -217,7 +217,7 @@ def _source(signature: Signature, scope: dict[str, Any]) -> str:
     addresses = [f"_t_p{i}" for i in range(len(views))]
     low_bits = f"({' | '.join(addresses) or '0'}) & 15"
     body: list[str] = []
-    for kind in ("numpy", "torch"):
+    for kind in ("numpy", "torch", "device"):
         body.append(f"{'if' if kind == 'numpy' else 'elif'} {_condition(kind, views)}:")
         key: list[str] = []
         for address, (name, spec) in zip(addresses, views):
@@ -275,9 +275,10 @@ def _condition(kind: str, views: list[tuple[str, ViewSpec]]) -> str:
             if spec.access is not Access.IN:
                 test += f" and {name}.flags.writeable"
         else:
-            test = f"type({name}) in _t_tensors and {name}.is_cpu and not {name}.is_neg()"
+            place = "is_cpu" if kind == "torch" else "is_cuda"
+            test = f"type({name}) in _t_tensors and {name}.{place} and not {name}.is_neg()"
         tests.append(f"({name} is None or {test})" if spec.optional else test)
-    if kind == "torch" and views:
+    if kind != "numpy" and views:
         grads = " or ".join(
             f"({n} is not None and {n}.requires_grad)" if s.optional else f"{n}.requires_grad" for n, s in views
         )
@@ -291,6 +292,7 @@ def _one_view(kind: str, name: str, spec: ViewSpec, address: str) -> tuple[str, 
         read, part = _ADDRESS.format(name), f"{name}.dtype, {name}.shape, {name}.strides"
     else:
         read, part = f"{name}.data_ptr()", f"{name}.dtype, {name}.shape, {name}.stride()"
+        part += f", {name}.device" if kind == "device" else ""
     if spec.optional:
         return f"{address} = 0 if {name} is None else {read}", f"None if {name} is None else ({part})"
     return f"{address} = {read}", part

@@ -23,13 +23,16 @@ from tegula._compiler.backend import (
     Position,
     ScalarDesc,
     default_backend,
+    device_backend,
     resolved,
 )
-from tegula._compiler.environment import Environment, chip, compiling_for, environment
+from tegula._compiler.environment import Environment, chip, compiling_for, environment, is_simulated
 from tegula._compiler.ops import walk
+from tegula._frontend.device import Device, common_device, current_stream, target_of
 from tegula._frontend.dispatch import THREADS, Dispatch, Prepared, check_scalar, packer, refused
 from tegula._frontend.schedule import Schedule, parse
 from tegula._frontend.signature import REQUIRED, Bound, Signature, bind, signature_of
+from tegula._frontend.simulation import simulated_launch
 from tegula._frontend.specialise import Options, Specialised, specialise
 from tegula._frontend.trace import INTERCEPT, sites
 from tegula.errors import CompileError, KernelError, LaunchError, Note, Site
@@ -45,10 +48,11 @@ LEVELS = ("tegula", "generic", "sched", "loops", "nvvm", "rocdl", "llvm", "ptx",
 
 @dataclass(frozen=True, slots=True)
 class ArtifactKey:
-    """What a compiled module depends on; a disk cache can use it as it is."""
+    """What a compiled module depends on, and the device that has it; None: the process."""
 
     text: str  # SHA-256 of the program without locations
     environment: Environment
+    device: Device | None = None
 
 
 class Kernel:
@@ -159,7 +163,20 @@ class Kernel:
         ]
 
     def prepare(self, bound: Bound) -> Prepared:
-        """The launch for what a call has bound: traced, compiled and laid out."""
+        """The launch for what a call has bound: traced, compiled for where its arrays are, and laid out."""
+        try:
+            device = common_device((a.name, a.array.device) for a in bound.arrays.values())
+            if device is None:
+                return self._prepare(bound, None)
+            target = target_of(device)
+        except LaunchError as e:
+            raise LaunchError(f"{self.name}: {e.message}") from None
+        if is_simulated(environment().target):
+            raise LaunchError(f"{self.name}: tensors are on {device}: the simulator works on the process's memory")
+        with compiling_for(target):
+            return self._prepare(bound, device)
+
+    def _prepare(self, bound: Bound, device: Device | None) -> Prepared:
         found = self.specialise(bound)
         descs: list[ArgDesc] = []
         slots: list[DType | None] = []
@@ -174,10 +191,16 @@ class Kernel:
                 descs.append(ScalarDesc(name, dtype.name))
                 slots.append(dtype)
         try:
-            record = self.compiled(found).prepare(descs)
+            record: Any = self.compiled(found, device).prepare(descs)
         except LaunchFailed as e:
             raise refused(e) from None
-        return Prepared(packer(slots), record.launch, record)
+        launch: Callable[[bytes, int], None] = record.launch
+        if device is not None:
+            launch = device_launch(record, device)
+        elif is_simulated(environment().target):
+            accesses = {name: a.spec.access for name, a in bound.arrays.items()}
+            launch = simulated_launch(self.name, record, descs, accesses, found.op)
+        return Prepared(packer(slots), launch, record)
 
     def specialise(self, bound: Bound) -> Specialised:
         """The traced form for what a call has bound, from the cache if it is there."""
@@ -193,17 +216,20 @@ class Kernel:
             found = self._specialised[key] = specialise(self.fn, self.signature, bound, options=self.options())
         return found
 
-    def compiled(self, found: Specialised) -> CompiledKernel:
+    def compiled(self, found: Specialised, device: Device | None = None) -> CompiledKernel:
         """The compiled form of a traced one; equal texts are compiled once."""
         import hashlib  # late, as all that a bare import does not need
 
         env = environment()
-        key = ArtifactKey(hashlib.sha256(found.text.plain.encode()).hexdigest(), env)
+        key = ArtifactKey(hashlib.sha256(found.text.plain.encode()).hexdigest(), env, device)
         kernel = self._compiled.get(key)
         if kernel is None:
             try:
-                backend = self._backend or default_backend()
-                module = backend.compile(found.text.located, env.target, env.options)
+                if device is not None:
+                    module = device_backend().compile_on(found.text.located, env.target, env.options, device.ordinal)
+                else:
+                    backend = self._backend or default_backend()
+                    module = backend.compile(found.text.located, env.target, env.options)
             except CompileFailed as e:
                 raise translate(e.diagnostics, found) from None
             kernel = self._compiled[key] = module.kernel(self.name)
@@ -233,6 +259,15 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<tegula kernel {self.name}>"
+
+
+def device_launch(record: Any, device: Device) -> Callable[[bytes, int], None]:
+    """Puts the kernel on PyTorch's current stream of the device."""
+
+    def launch(packed: bytes, _threads: int) -> None:
+        record.launch_on(packed, current_stream(device))
+
+    return launch
 
 
 # ---- diagnostics of the compiler, at the author's lines

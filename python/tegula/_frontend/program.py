@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -24,6 +25,7 @@ from tegula._compiler.backend import default_backend
 from tegula._compiler.environment import chip, compiling_for, environment
 from tegula._compiler.text import Text, print_module
 from tegula._frontend.arrays import Spec, describe, dtype_of
+from tegula._frontend.device import device_of, target_of
 from tegula._frontend.recording import Host, HostArray, Recording, ShapesOnly, Writer
 from tegula._frontend.sizes import Formula, Real, Size
 from tegula._frontend.trace import INTERCEPT, sites
@@ -139,11 +141,21 @@ class Program:
                 f"{self.name}: an argument requires grad, and {what}: call it under torch.no_grad(), or detach the "
                 "tensor"
             )
-        token = _HOST.set(Host(arrays))
+        host = Host(arrays)
+        token = _HOST.set(host)
         try:
-            return fn(*args, **kwargs)
+            with self._on(host):
+                return fn(*args, **kwargs)
         finally:
             _HOST.reset(token)
+
+    def _on(self, host: Host) -> AbstractContextManager[None]:
+        """Tile sizes that are chosen inside are for where the arrays are."""
+        try:
+            device = None if host.tensor is None else device_of(host.tensor)
+            return nullcontext() if device is None else compiling_for(target_of(device))
+        except LaunchError as e:
+            raise LaunchError(f"{self.name}: {e.message}") from None
 
     # -- looking at shapes
 

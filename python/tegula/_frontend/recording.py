@@ -47,6 +47,8 @@ class Host:
 
     def __init__(self, values: Sequence[Any]) -> None:
         self.framework = next((f for f in map(framework_of, values) if f is not None), "numpy")
+        # The first tensor says where; launches refuse arrays that are elsewhere.
+        self.tensor = next((v for v in values if framework_of(v) == "torch"), None)
         first = next((d for d in (dtype_of(v, "argument") for v in values) if d.is_float), None)
         self.dtypes = {} if first is None else {"T": first, "A": acc_of(first)}
 
@@ -63,7 +65,8 @@ class Host:
     def empty(self, shape: Sequence[int], dtype: Any, label: str) -> Any:
         type_ = self.resolve(dtype)
         if self.framework == "torch":
-            return sys.modules["torch"].empty(tuple(shape), dtype=torch_dtype(type_))
+            device = None if self.tensor is None else self.tensor.device
+            return sys.modules["torch"].empty(tuple(shape), dtype=torch_dtype(type_), device=device)
         return np.empty(tuple(shape), numpy_dtype(type_))
 
 

@@ -116,7 +116,7 @@ def argument(op: str, name: str, value: Any, *, graph: bool = False) -> Argument
         if dual._current_level >= 0 and dual.unpack_dual(tensor).tangent is not None:
             raise LaunchError(f"{op}: '{name}' has a tangent, and {op} has no derivative in forward mode")
         dtype = TORCH.get(str(tensor.dtype))
-        if dtype is not None and tensor.is_cpu and tensor.layout is torch.strided:
+        if dtype is not None and (tensor.is_cpu or tensor.is_cuda) and tensor.layout is torch.strided:
             seen = needs_grad or (graph and type(tensor) not in (torch.Tensor, torch.nn.Parameter))
             return Argument(tensor, dtype, tuple(tensor.shape), "torch", seen)
     try:  # another dtype, device or kind: the front end says what is wrong, or takes it
@@ -177,5 +177,6 @@ def empty(model: Argument, shape: Sequence[int], dtype: DType) -> Any:
         return np.empty(shape, model.value.dtype if dtype is model.dtype else numpy_dtype(dtype))
     torch = sys.modules["torch"]
     if dtype is model.dtype:
-        return torch.empty(shape, dtype=model.value.dtype)
-    return torch.empty(shape, dtype=torch.float64 if dtype.name == "f64" else torch.float32)
+        return torch.empty(shape, dtype=model.value.dtype, device=model.value.device)
+    narrow = torch.float64 if dtype.name == "f64" else torch.float32
+    return torch.empty(shape, dtype=narrow, device=model.value.device)

@@ -49,11 +49,11 @@ class Registration:
         name = f"tegula::{program.name}"
         library: Any = torch.library
         library.define(name, f"({forward}) -> {returns}")
-        library.impl(name, "cpu", self._forward)
+        library.impl(name, ("cpu", "cuda"), self._forward)
         library.register_fake(name, self._forward_fake)
         library.register_autograd(name, self._backward, setup_context=self._keep)
         library.define(f"{name}_backward", f"({backward}) -> Tensor[]")
-        library.impl(f"{name}_backward", "cpu", self._run_derivative)
+        library.impl(f"{name}_backward", ("cpu", "cuda"), self._run_derivative)
         library.register_fake(f"{name}_backward", self._derivative_fake)
         library.register_autograd(f"{name}_backward", self._refuse)
         self.overload: Any = getattr(torch.ops.tegula, program.name).default

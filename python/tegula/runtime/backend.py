@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import POINTER, addressof, c_char_p, c_int64, c_void_p, sizeof
+from ctypes import addressof, c_int64, sizeof
 
 from tegula._compiler.backend import (
     ArgDesc,
@@ -18,7 +18,7 @@ from tegula._compiler.backend import (
     SimulationFailed,
     Target,
 )
-from tegula.runtime.library import DTYPES, CDescriptor, COptions, CTargetFacts, Library
+from tegula.runtime.library import DTYPES, CDescriptor, CLaunchOptions, COptions, CTargetFacts, Library
 
 
 class LibraryRecord:
@@ -34,6 +34,19 @@ class LibraryRecord:
     def launch(self, packed: bytes, threads: int, /) -> None:
         """Runs the kernel. Raises LaunchFailed if it is refused or fails."""
         failure = self._launch(self._handle, packed, threads)
+        if failure:
+            raise _launch_failed(self._library.diagnostics(failure))
+
+    def launch_on(self, packed: bytes, stream: int, /) -> None:
+        """Puts the kernel on a GPU's stream. Raises LaunchFailed if it is refused."""
+        self._launch_with(packed, CLaunchOptions(sizeof(CLaunchOptions), stream=stream))
+
+    def simulate(self, packed: bytes, seed: int, races: bool, /) -> None:
+        """Runs the kernel in the simulator. Raises LaunchFailed for what it finds."""
+        self._launch_with(packed, CLaunchOptions(sizeof(CLaunchOptions), no_races=not races, seed=seed, has_seed=1))
+
+    def _launch_with(self, packed: bytes, options: CLaunchOptions) -> None:
+        failure = self._library.dll.tegula_launch_with(self._handle, packed, options)
         if failure:
             raise _launch_failed(self._library.diagnostics(failure))
 
@@ -101,11 +114,15 @@ class LibraryBackend:
 
     def compile(self, text: str, target: str, options: Options, /) -> LibraryModule:
         """Compiles MLIR text and loads it. Raises CompileFailed."""
+        return self.compile_on(text, target, options, -1)
+
+    def compile_on(self, text: str, target: str, options: Options, ordinal: int, /) -> LibraryModule:
+        """As `compile`, loaded on device `ordinal` of a GPU's driver. Raises CompileFailed."""
         artifact, messages = self._compiler("tegula_compile", text, (), target, options)
         if artifact is None:
             raise CompileFailed(messages)
         try:
-            module, messages = self._library.call("tegula_module_load", artifact)
+            module, messages = self._library.call("tegula_module_load_on", artifact, ordinal)
         finally:
             self._library.dll.tegula_artifact_free(artifact)
         if module is None:
@@ -125,14 +142,31 @@ class LibraryBackend:
 
     def describe(self, target: str, /) -> Target:
         """The facts of a target. Raises CompileFailed if there is none of that name."""
-        function = self._library.dll.tegula_target_describe
-        function.restype, function.argtypes = c_void_p, [c_char_p, c_void_p, POINTER(c_void_p)]
         facts = CTargetFacts(sizeof(CTargetFacts))
         name, messages = self._library.call("tegula_target_describe", target.encode(), addressof(facts))
         if name is None:
             raise CompileFailed(messages)
         text = self._library.take_bytes(name).decode()
-        return Target(text, facts.on_chip_bytes, facts.l1_bytes, facts.vector_bytes, facts.vector_registers)
+        return Target(
+            text,
+            facts.on_chip_bytes,
+            facts.l1_bytes,
+            facts.vector_bytes,
+            facts.vector_registers,
+            facts.sum_bytes,
+            facts.lanes,
+        )
+
+    def device_target(self, api: str, ordinal: int, /) -> str:
+        """The target whose code a device of "cuda" runs. Raises CompileFailed."""
+        gpu, messages = self._library.call("tegula_gpu_open", api.encode(), ordinal)
+        if gpu is None:
+            raise CompileFailed(messages)
+        try:
+            name: bytes = self._library.dll.tegula_gpu_target(gpu)
+            return name.decode()
+        finally:
+            self._library.dll.tegula_gpu_free(gpu)
 
     def emit(self, text: str, target: str, level: str, options: Options, /) -> str:
         """The program at a level, as text. Raises CompileFailed."""

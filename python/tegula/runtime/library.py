@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,21 @@ class CTargetFacts(Structure):
         ("l1_bytes", c_int64),
         ("vector_bytes", c_int64),
         ("vector_registers", c_int64),
+        ("sum_bytes", c_int64),
+        ("lanes", c_int64),
+    ]
+
+
+class CLaunchOptions(Structure):
+    """`tegula_launch_options`."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("threads", c_int32),
+        ("no_races", c_int32),
+        ("stream", c_void_p),
+        ("seed", c_uint64),
+        ("has_seed", c_int32),
     ]
 
 
@@ -93,11 +108,17 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "tegula_artifact_free": (None, [c_void_p]),
     "tegula_artifact_target": (c_char_p, [c_void_p]),
     "tegula_module_load": (c_void_p, [c_void_p, POINTER(c_void_p)]),
+    "tegula_module_load_on": (c_void_p, [c_void_p, c_int, POINTER(c_void_p)]),
     "tegula_module_find": (c_void_p, [c_void_p, c_char_p]),
     "tegula_module_free": (None, [c_void_p]),
     "tegula_kernel_arena_bytes": (ctypes.c_uint64, [c_void_p]),
     "tegula_prepare": (c_void_p, [c_void_p, POINTER(CDescriptor), c_size_t, POINTER(c_void_p)]),
     "tegula_launch": (c_void_p, [c_void_p, c_char_p, c_int]),
+    "tegula_launch_with": (c_void_p, [c_void_p, c_char_p, POINTER(CLaunchOptions)]),
+    "tegula_target_describe": (c_void_p, [c_char_p, c_void_p, POINTER(c_void_p)]),
+    "tegula_gpu_open": (c_void_p, [c_char_p, c_int, POINTER(c_void_p)]),
+    "tegula_gpu_target": (c_char_p, [c_void_p]),
+    "tegula_gpu_free": (None, [c_void_p]),
     "tegula_record_free": (None, [c_void_p]),
 }
 

@@ -12,14 +12,17 @@
 \*===----------------------------------------------------------------------===*/
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct Fake {
-  int devices, capability, initResult, loadResult, launchResult;
+  int devices, capability, initResult, loadResult, launchResult, allocateResult;
   void *current; /* context of the calling thread */
+  void *shared;  /* memory of the host that kernels write, the latest */
   char log[4096];
-} fake = {1, 80, 0, 0, 0, 0, ""};
+} fake = {1, 80, 0, 0, 0, 0, 0, 0, ""};
 
 static void note(const char *format, ...) {
   va_list arguments;
@@ -79,7 +82,7 @@ int cuCtxPopCurrent_v2(void **context) {
   return 0;
 }
 int cuModuleLoadData(void **module, const void *image) {
-  note("load(%s) ", (const char *)image);
+  note("load(%.60s) ", (const char *)image);
   *module = (void *)0x2000;
   return fake.loadResult;
 }
@@ -102,4 +105,21 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
   note("launch(%ux%ux%u, %u, %u, stream %p, first %d, extra %p) ", x, y, z,
        threads * threadsY * threadsZ, shared, stream, *(int *)arguments[0], (void *)extra);
   return fake.launchResult;
+}
+int cuMemAllocAsync(uint64_t *address, size_t bytes, void *stream) {
+  note("allocate(%zu, stream %p) ", bytes, stream);
+  *address = 0x5000;
+  return fake.allocateResult;
+}
+int cuMemFreeAsync(uint64_t address, void *stream) {
+  note("free(%#lx, stream %p) ", (unsigned long)address, stream);
+  return 0;
+}
+int cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
+  *address = fake.shared = malloc(bytes);
+  return 0;
+}
+int cuMemFreeHost(void *address) {
+  free(address);
+  return 0;
 }

@@ -16,8 +16,8 @@ using namespace tegula;
 
 /// `fake` of FakeCuda.c.
 struct Fake {
-  int devices, capability, initResult, loadResult, launchResult;
-  void *current;
+  int devices, capability, initResult, loadResult, launchResult, allocateResult;
+  void *current, *shared;
   char log[4096];
 };
 
@@ -29,7 +29,7 @@ protected:
     ASSERT_NE(library, nullptr) << dlerror();
     fake = static_cast<Fake *>(dlsym(library, "fake"));
     ASSERT_NE(fake, nullptr);
-    *fake = {1, 80, 0, 0, 0, nullptr, ""};
+    *fake = {1, 80, 0, 0, 0, 0, nullptr, nullptr, ""};
   }
   std::shared_ptr<GpuDevice> open(int ordinal = 0) {
     return GpuDevice::open(GpuApi::CUDA, ordinal, diagnostics, TEGULA_FAKE_CUDA);

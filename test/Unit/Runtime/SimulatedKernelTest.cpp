@@ -116,7 +116,7 @@ protected:
     float a = 0.5f;
     uint64_t packed[3] = {reinterpret_cast<uint64_t>(x), reinterpret_cast<uint64_t>(y), 0};
     std::memcpy(&packed[2], &a, sizeof(a));
-    return record->launch(packed, 0);
+    return record->launch(packed, {});
   }
   std::string message() { return diagnostics.empty() ? "" : diagnostics.front().message; }
 
