@@ -15,6 +15,7 @@
 
 #include "tegula/Runtime/Gpu.h"
 #include "tegula/Runtime/Module.h"
+#include "tegula/Support/SymbolName.h"
 
 #include "llvm/ADT/SmallVector.h"
 
@@ -92,7 +93,7 @@ std::optional<Diagnostic> LaunchedKernel::launch(const uint64_t *block, int64_t 
   launch.threads = info.threads;
   launch.sharedBytes = info.sharedBytes;
   launch.stream = options.stream;
-  return loaded->module->launch(info.name, launch, arguments.data());
+  return loaded->module->launch(getCodeName(info.name), launch, arguments.data());
 }
 
 std::vector<std::unique_ptr<DeviceKernel>>

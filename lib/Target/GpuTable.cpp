@@ -343,7 +343,7 @@ std::string tegula::getTargetNames() {
   return names;
 }
 
-static llvm::StringRef stringify(Element element) {
+static llvm::StringRef getElementName(Element element) {
   static constexpr llvm::StringLiteral names[] = {"f64", "f32", "tf32", "f16", "bf16"};
   return names[static_cast<size_t>(element)];
 }
@@ -369,7 +369,7 @@ std::string tegula::printGpuTable() {
           for (const MatrixUnit &unit : gpu.getMatrixUnits())
             json.object([&] {
               json.attribute("atom", unit.atom);
-              json.attribute("element", stringify(unit.element));
+              json.attribute("element", getElementName(unit.element));
               json.attribute("m", unit.m);
               json.attribute("n", unit.n);
               json.attribute("n_most", unit.nMost);

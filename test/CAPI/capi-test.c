@@ -321,7 +321,7 @@ static void testEmit(void) {
 }
 
 static void testTargets(void) {
-  tegula_target_facts facts = {sizeof(facts), 0, 0, 0, 0};
+  tegula_target_facts facts = {sizeof(facts), 0, 0, 0, 0, 0, 0};
   tegula_bytes *name;
   CHECK(!tegula_target_describe("x86-64-v3", &facts, &name));
   CHECK(strcmp(tegula_bytes_data(name), "x86-64-v3") == 0);
@@ -329,7 +329,7 @@ static void testTargets(void) {
   CHECK(facts.l1_bytes > 0 && facts.on_chip_bytes > facts.l1_bytes);
   tegula_bytes_free(name);
   // A caller of an older header gets the fields that it knows.
-  tegula_target_facts less = {offsetof(tegula_target_facts, l1_bytes), 0, -1, -1, -1};
+  tegula_target_facts less = {offsetof(tegula_target_facts, l1_bytes), 0, -1, -1, -1, -1, -1};
   CHECK(!tegula_target_describe(NULL, &less, &name));
   CHECK(less.on_chip_bytes > 0 && less.l1_bytes == -1);
   tegula_bytes_free(name);

@@ -203,7 +203,7 @@ def test_arrays_that_are_refused() -> None:
             np.frombuffer(bytearray(60), np.dtype([("a", "f4"), ("b", "i2")]))["a"],
             "no multiples of its elements' 4 bytes",
         ),
-        (torch.zeros(10, device="meta"), "is on device meta: this version runs on the CPU"),
+        (torch.zeros(10, device="meta"), "is on device meta: kernels run on CPUs, and on GPUs"),
         (torch.zeros(10).to_sparse(), "has layout torch.sparse_coo: it takes dense tensors"),
         (torch.zeros(10, dtype=torch.complex64).conj().imag, "lazily conjugated or negated"),
         (torch.zeros(10, dtype=torch.int16), "holds torch.int16"),

@@ -203,22 +203,63 @@ class Args(NamedTuple):
 
 
 class ScheduleRow(NamedTuple):
-    """One row of a stream's schedule: who issues which anchors, how late, and how."""
+    """One row of a stream's schedule: who issues which anchors, how late, by which flags, in which phase."""
 
     role: str
     stage: int
     labels: tuple[str, ...]
-    flag: str | None
-    amount: int
+    flags: tuple[tuple[str, int], ...]
+    phase: str | None
+
+
+class ScheduleRing(NamedTuple):
+    """A ring between the loads of a stream and those who read them."""
+
+    name: str
+    kind: str
+    depth: int
+    labels: tuple[str, ...]
 
 
 class Rows(NamedTuple):
     """The schedule of a stream."""
 
     rows: tuple[ScheduleRow, ...]
+    rings: tuple[ScheduleRing, ...] = ()
 
 
-Attr = Int | Str | Symbol | Ints | Groups | Segments | Unit | Enum | FastMath | Number | Splat | Dense | Args | Rows
+class ScheduleRole(NamedTuple):
+    """Members of one role of a kernel: warps, or groups of four; `regs` 0 is whatever the target gives."""
+
+    name: str
+    unit: str
+    members: int
+    regs: int
+
+
+class Roles(NamedTuple):
+    """The roles of a grid."""
+
+    roles: tuple[ScheduleRole, ...]
+
+
+Attr = (
+    Int
+    | Str
+    | Symbol
+    | Ints
+    | Groups
+    | Segments
+    | Unit
+    | Enum
+    | FastMath
+    | Number
+    | Splat
+    | Dense
+    | Args
+    | Rows
+    | Roles
+)
 Attrs = tuple[tuple[str, Attr], ...]
 
 

@@ -29,7 +29,10 @@ from tegula._compiler.ops import (
     Number,
     Op,
     Places,
+    Roles,
     Rows,
+    ScheduleRing,
+    ScheduleRole,
     ScheduleRow,
     Segments,
     Splat,
@@ -103,8 +106,27 @@ def _arg(arg: Arg) -> str:
 
 
 def _row(row: ScheduleRow) -> str:
-    flag = f" {row.flag}" + (f" {row.amount}" if row.amount else "") if row.flag else ""
-    return f"<{row.role} {row.stage} {' + '.join([_string(n) for n in row.labels])}{flag}>"
+    flags = "".join([f" {flag} {amount}" if amount else f" {flag}" for flag, amount in row.flags])
+    phase = "" if row.phase is None else f" phase {_string(row.phase)}"
+    return f"<{row.role} {row.stage} {_labels(row.labels)}{flags}{phase}>"
+
+
+def _ring(ring: ScheduleRing) -> str:
+    return f"<{ring.name} {ring.kind} {ring.depth} {_labels(ring.labels)}>"
+
+
+def _role(role: ScheduleRole) -> str:
+    regs = f" regs {role.regs}" if role.regs else ""
+    return f"#tegula.role<{role.name} {role.unit} {role.members}{regs}>"
+
+
+def _labels(labels: tuple[str, ...]) -> str:
+    return " + ".join([_string(n) for n in labels])
+
+
+def _rows(attr: Rows) -> str:
+    rings = f" rings [{', '.join([_ring(r) for r in attr.rings])}]" if attr.rings else ""
+    return f"#tegula.schedule<[{', '.join([_row(r) for r in attr.rows])}]{rings}>"
 
 
 def _number_text(attr: Number) -> str:
@@ -126,7 +148,8 @@ _WRITE: dict[type, Callable[[Any], str]] = {
     Splat: lambda a: f"dense<{_number(a.value, a.type.dtype)}> : {a.type.text}",
     Dense: lambda a: f"{_dense(a.data, a.type)} : {a.type.text}",
     Args: lambda a: f"[{', '.join([_arg(x) for x in a.args])}]",
-    Rows: lambda a: f"#tegula.schedule<[{', '.join([_row(r) for r in a.rows])}]>",
+    Rows: _rows,
+    Roles: lambda a: f"[{', '.join([_role(r) for r in a.roles])}]",
     Unit: lambda _: "",
 }
 

@@ -12,8 +12,19 @@
         all 0  st.max+st.exp+st.sum          in place
         all 0  st.dot                        panel 8
 
-A header; then for each stream one row per anchor in the order of issue: role, stage, labels, flag. Deleting
-a schedule changes speed only. A schedule with `tiles` serves the calls that have these block sizes.
+and of a GPU
+
+    schedule @matmul for sm_80    tiles BM 128 BN 128 BK 64
+      roles    all warps 4 regs 255
+      channels ring0 fifo 3 : at bt
+      stream k
+        all 0  at                            phase fetch
+        all 0  bt
+        all 2  acc                           ahead 1 phase product
+
+A header; who runs the kernel; rings with their depth and the loads that fill them; then for each stream one
+row per anchor in the order of issue: role, stage, labels, flags and the phase that it opens or belongs to.
+Deleting a schedule changes speed only. A schedule with `tiles` serves the calls that have these block sizes.
 
 `parse` checks the form when a schedule is given, `attach` the labels when a kernel is traced for its target.
 """
@@ -27,7 +38,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tegula._compiler.ops import Block, Int, Ints, Op, Rows, ScheduleRow, Str, walk
+from tegula._compiler.backend import CompileFailed, target_facts
+from tegula._compiler.ops import (
+    Block,
+    Int,
+    Ints,
+    Op,
+    Roles,
+    Rows,
+    ScheduleRing,
+    ScheduleRole,
+    ScheduleRow,
+    Str,
+    walk,
+)
 from tegula.errors import ScheduleError, Site
 
 
@@ -76,8 +100,10 @@ class Schedule:
     kernel: str
     target: str
     tiles: tuple[tuple[str, int], ...]
-    roles: Place | None
-    channels: Place | None
+    roles: tuple[ScheduleRole, ...]
+    rings: tuple[ScheduleRing, ...]
+    roles_place: Place | None
+    rings_place: Place | None
     streams: tuple[StreamRows, ...]
     place: Place
 
@@ -143,7 +169,44 @@ def _schedule(lines: list[Place], kernel: str, parameters: Sequence[str]) -> Sch
                 if not streams:
                     place.fail("a row before the first 'stream'")
                 rows.append(_row(place))
-    return Schedule(kernel, target, tiles, roles, channels, _once(streams), head)
+    members = () if roles is None else _roles(roles)
+    for row in (row for stream in streams for row in stream.rows):
+        if members and row.role not in [r.name for r in members]:
+            row.place.fail(f"role '{row.role}' is none of the kernel's (it has {', '.join(r.name for r in members)})")
+    rings = () if channels is None else _rings(channels)
+    return Schedule(kernel, target, tiles, members, rings, roles, channels, _once(streams), head)
+
+
+_ROLE = re.compile(r"(\w+)\s+(warps|groups)\s+(\d+)(?:\s+regs\s+(\d+))?")
+_RING = re.compile(r"(\w+)\s+(tx|arrive|fifo|sync)\s+(\d+)\s*:\s*(\S.*)")
+
+
+def _roles(place: Place) -> tuple[ScheduleRole, ...]:
+    """`roles load warps 1 regs 24 | mma groups 2 regs 240`"""
+    found: dict[str, ScheduleRole] = {}
+    for part in _code(place).removeprefix("roles").split("|"):
+        match = _ROLE.fullmatch(part.strip())
+        if match is None or match[3] == "0":
+            place.fail(f"role '{part.strip()}' is no 'NAME warps N regs R' or 'NAME groups N regs R'")
+        name, unit, members, regs = match.groups()
+        if name in found:
+            place.fail(f"role '{name}' is named twice")
+        found[name] = ScheduleRole(name, unit, int(members), int(regs or 0))
+    return tuple(found.values())
+
+
+def _rings(place: Place) -> tuple[ScheduleRing, ...]:
+    """`channels kc fifo 2 : kt | vc fifo 2 : vt`"""
+    found: dict[str, ScheduleRing] = {}
+    for part in _code(place).removeprefix("channels").split("|"):
+        match = _RING.fullmatch(part.strip())
+        if match is None or match[3] == "0":
+            place.fail(f"channel '{part.strip()}' is no 'NAME KIND DEPTH : LABELS' of kind tx, arrive, fifo or sync")
+        name, kind, depth, labels = match.groups()
+        if name in found:
+            place.fail(f"channel '{name}' is named twice")
+        found[name] = ScheduleRing(name, kind, int(depth), tuple(labels.split()))
+    return tuple(found.values())
 
 
 def _code(place: Place) -> str:
@@ -219,21 +282,48 @@ _INNER = {
     "tegula.softmax_update": (".max", ".exp", ".sum", ".dot"),
     "tegula.low_rank_dot": (".mid", ".out"),
 }
-_FLAGS = "pack n32, pack n32t, panel 8, in place, into, onto, ahead 1, direct"
-_FLAG = re.compile(r"(pack) [nk]?(\d+)(t?)|(panel|into|onto|ahead)(?: (\d+))?|(in place|direct)")
+_FLAG = re.compile(
+    r"(?P<pack>pack) [nk]?(?P<width>\d+)(?P<turned>t?)|(?P<counted>panel|ahead|lag|into|onto)(?: (?P<amount>\d+))?"
+    r"|(?P<plain>in place|direct|async|turn|pass|finish|transposed)|phase (?P<phase>\w+)"
+)
+_OF_GPUS = frozenset({"async", "lag", "turn", "pass", "finish", "transposed"})
 
 
 def attach(entry: Block, schedule: Schedule) -> None:
-    """Puts the rows on the kernel's streams. A label that the kernel does not have is an error at its line."""
-    _check_roles(schedule)
-    streams = [op for outer in entry.ops for op in walk(outer) if op.name == "tegula.stream"]
+    """Puts roles on the grid, rings and rows on streams. What does not fit is an error at its line."""
+    on_gpu = _is_gpu(schedule)
+    _check_roles(schedule, on_gpu)
+    ops = [op for outer in entry.ops for op in walk(outer)]
+    streams = [op for op in ops if op.name == "tegula.stream"]
     labels = [_label(op) for op in streams]
+    homeless = {ring.name for ring in schedule.rings}
     for rows in schedule.streams:
         if rows.label not in labels:
             have = ", ".join(f"'{n}'" for n in labels if n != "-") or "none with a label"
             rows.place.fail(f"kernel '{schedule.kernel}' has no stream '{rows.label}' (it has {have})")
+        mine = {label for row in rows.rows for label in row.labels}
+        rings = tuple(ring for ring in schedule.rings if mine & set(ring.labels))
+        for ring in rings:
+            if ring.name not in homeless or not set(ring.labels) <= mine:
+                assert schedule.rings_place is not None
+                schedule.rings_place.fail(f"channel '{ring.name}' holds labels of several streams, or without a row")
+            homeless.discard(ring.name)
         for op in (op for op, label in zip(streams, labels) if label == rows.label):
-            op.attrs = (*op.attrs, ("schedule", Rows(_fitted(rows, op))))
+            # A CPU's ring of one slot is what it has anyway.
+            op.attrs = (*op.attrs, ("schedule", Rows(_fitted(rows, op, on_gpu), rings if on_gpu else ())))
+    if homeless:
+        assert schedule.rings_place is not None
+        schedule.rings_place.fail(f"channel '{min(homeless)}' holds no label that has a row")
+    if on_gpu:
+        grid = next(op for op in ops if op.name == "tegula.grid")
+        grid.attrs = (*grid.attrs, ("roles", Roles(schedule.roles)))
+
+
+def _is_gpu(schedule: Schedule) -> bool:
+    try:
+        return target_facts(schedule.target).lanes > 1
+    except CompileFailed as e:
+        schedule.place.fail("; ".join(d.message for d in e.diagnostics))
 
 
 def _label(stream: Op) -> str:
@@ -244,55 +334,88 @@ def _label(stream: Op) -> str:
     return found.value if isinstance(found, Str) else "-"
 
 
-def _check_roles(schedule: Schedule) -> None:
-    """A CPU has one role of one thread, and a ring of one slot."""
-    roles, channels = schedule.roles, schedule.channels
-    if roles is not None and _code(roles).split()[1:] != ["all", "warps", "1"]:
+def _check_roles(schedule: Schedule, on_gpu: bool) -> None:
+    """A CPU has one role of one thread, and a ring of one slot; a GPU's schedule says who runs it."""
+    roles, rings = schedule.roles_place, schedule.rings_place
+    if on_gpu and roles is None:
+        schedule.place.fail(f"a schedule for {schedule.target} has a line 'roles', such as 'roles all warps 4'")
+    if on_gpu:
+        return
+    if roles is not None and schedule.roles != (ScheduleRole("all", "warps", 1, 0),):
         roles.fail(f"{schedule.target} has one role: 'roles all warps 1'")
-    if channels is not None:
-        for channel in _code(channels).removeprefix("channels").split("|"):
-            if not re.match(r"\s*\w+ sync 1\s*:", channel):
-                channels.fail(f"a channel of {schedule.target} is 'NAME sync 1 : LABELS'")
+    if rings is not None and any((r.kind, r.depth) != ("sync", 1) for r in schedule.rings):
+        rings.fail(f"a channel of {schedule.target} is 'NAME sync 1 : LABELS'")
 
 
-def _fitted(given: StreamRows, stream: Op) -> tuple[ScheduleRow, ...]:
+def _fitted(given: StreamRows, stream: Op, on_gpu: bool) -> tuple[ScheduleRow, ...]:
     step = stream.attr("step")
     if given.step is not None and step != Int(given.step):
         now = step.value if isinstance(step, Int) else "unknown"
         given.place.fail(f"stream '{given.label}' has step {now}, the schedule says {given.step}")
     anchors = list(_anchors(stream.regions[0]))
+    # The second half of a load that goes through registers.
+    halves = {f"{name}.put" for name in _loads(stream.regions[0])} if on_gpu else set[str]()
     seen: set[str] = set()
     out: list[ScheduleRow] = []
     for row in given.rows:
         for label in row.labels:
-            if label not in anchors:
+            if label not in anchors and label not in halves:
                 have = ", ".join(anchors)
                 row.place.fail(f"label '{label}' labels nothing in stream '{given.label}' (it has {have})")
             if label in seen:
                 row.place.fail(f"label '{label}' of stream '{given.label}' has two rows")
             seen.add(label)
-        if row.role != "all":
+        if not on_gpu and row.role != "all":
             row.place.fail(f"role '{row.role}': the only role here is 'all'")
-        flag, amount = _flag(row)
-        out.append(ScheduleRow(row.role, row.stage, row.labels, flag, amount))
+        flags, phase = _flags(row, on_gpu)
+        out.append(ScheduleRow(row.role, row.stage, row.labels, flags, phase))
     for label in anchors:
         if label not in seen:
             given.place.fail(f"label '{label}' of stream '{given.label}' has no row")
     return tuple(out)
 
 
-def _flag(row: Row) -> tuple[str | None, int]:
-    if not row.flag:
-        return None, 0
-    match = _FLAG.fullmatch(row.flag)
-    if match is None:
-        row.place.fail(
-            f"flag '{row.flag}' is none of pack n32, pack n32t, panel 8, in place, into, onto, ahead 1, direct"
-        )
-    pack, width, turned, word, amount, plain = match.groups()
-    if pack:
-        return ("pack_t" if turned else "pack"), int(width)
-    return (word, int(amount or 0)) if word else (plain.replace(" ", "_"), 0)
+def _flags(row: Row, on_gpu: bool) -> tuple[tuple[tuple[str, int], ...], str | None]:
+    """The flags of a row, each once, and its phase."""
+    flags: dict[str, int] = {}
+    phase: str | None = None
+    rest = row.flag
+    while rest:
+        match = _FLAG.match(rest)
+        name = "" if match is None else _flag_name(match)
+        whole = match is not None and rest[match.end() : match.end() + 1] in ("", " ")
+        if match is None or not whole or (not on_gpu and (name in _OF_GPUS or match["phase"])):
+            known = "pack n32, pack n32t, panel 8, in place, into, onto, ahead 1, direct"
+            if on_gpu:
+                known += ", async, lag 1, turn, pass, finish, transposed, phase NAME"
+            row.place.fail(f"flag '{rest}' is none of {known}")
+        if name in flags or (match["phase"] and phase):
+            row.place.fail(f"flag '{match[0]}' is there twice")
+        if match["phase"]:
+            phase = match["phase"]
+        else:
+            flags[name] = int(match["width"] or match["amount"] or 0)
+        rest = rest[match.end() :].lstrip()
+    return tuple(flags.items()), phase
+
+
+def _flag_name(match: re.Match[str]) -> str:
+    """A flag's name in the dialect; "" of a phase."""
+    if match["pack"]:
+        return "pack_t" if match["turned"] else "pack"
+    word: str = match["counted"] or match["plain"] or ""
+    return word.replace(" ", "_")
+
+
+def _loads(block: Block) -> Iterator[str]:
+    """The labels of loads of a stream's body."""
+    for op in block.ops:
+        if op.name == "tegula.stream":
+            continue
+        if op.name in ("tegula.load", "tegula.gather") and op.label is not None:
+            yield op.label
+        for region in op.regions:
+            yield from _loads(region)
 
 
 def _anchors(block: Block) -> Iterator[str]:
