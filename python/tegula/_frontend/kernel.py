@@ -166,11 +166,11 @@ class Kernel:
         """The launch for what a call has bound: traced, compiled for where its arrays are, and laid out."""
         try:
             device = common_device((a.name, a.array.device) for a in bound.arrays.values())
-            if device is None:
-                return self._prepare(bound, None)
-            target = target_of(device)
+            target = None if device is None else target_of(device)
         except LaunchError as e:
             raise LaunchError(f"{self.name}: {e.message}") from None
+        if target is None:
+            return self._prepare(bound, None)
         if is_simulated(environment().target):
             raise LaunchError(f"{self.name}: tensors are on {device}: the simulator works on the process's memory")
         with compiling_for(target):

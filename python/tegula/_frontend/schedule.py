@@ -170,9 +170,6 @@ def _schedule(lines: list[Place], kernel: str, parameters: Sequence[str]) -> Sch
                     place.fail("a row before the first 'stream'")
                 rows.append(_row(place))
     members = () if roles is None else _roles(roles)
-    for row in (row for stream in streams for row in stream.rows):
-        if members and row.role not in [r.name for r in members]:
-            row.place.fail(f"role '{row.role}' is none of the kernel's (it has {', '.join(r.name for r in members)})")
     rings = () if channels is None else _rings(channels)
     return Schedule(kernel, target, tiles, members, rings, roles, channels, _once(streams), head)
 
@@ -301,6 +298,8 @@ def attach(entry: Block, schedule: Schedule) -> None:
         if rows.label not in labels:
             have = ", ".join(f"'{n}'" for n in labels if n != "-") or "none with a label"
             rows.place.fail(f"kernel '{schedule.kernel}' has no stream '{rows.label}' (it has {have})")
+        homes = [op for op, label in zip(streams, labels) if label == rows.label]
+        fitted = [_fitted(rows, op, schedule.roles, on_gpu) for op in homes]
         mine = {label for row in rows.rows for label in row.labels}
         rings = tuple(ring for ring in schedule.rings if mine & set(ring.labels))
         for ring in rings:
@@ -308,9 +307,9 @@ def attach(entry: Block, schedule: Schedule) -> None:
                 assert schedule.rings_place is not None
                 schedule.rings_place.fail(f"channel '{ring.name}' holds labels of several streams, or without a row")
             homeless.discard(ring.name)
-        for op in (op for op, label in zip(streams, labels) if label == rows.label):
+        for op, found in zip(homes, fitted):
             # A CPU's ring of one slot is what it has anyway.
-            op.attrs = (*op.attrs, ("schedule", Rows(_fitted(rows, op, on_gpu), rings if on_gpu else ())))
+            op.attrs = (*op.attrs, ("schedule", Rows(found, rings if on_gpu else ())))
     if homeless:
         assert schedule.rings_place is not None
         schedule.rings_place.fail(f"channel '{min(homeless)}' holds no label that has a row")
@@ -347,7 +346,7 @@ def _check_roles(schedule: Schedule, on_gpu: bool) -> None:
         rings.fail(f"a channel of {schedule.target} is 'NAME sync 1 : LABELS'")
 
 
-def _fitted(given: StreamRows, stream: Op, on_gpu: bool) -> tuple[ScheduleRow, ...]:
+def _fitted(given: StreamRows, stream: Op, roles: Sequence[ScheduleRole], on_gpu: bool) -> tuple[ScheduleRow, ...]:
     step = stream.attr("step")
     if given.step is not None and step != Int(given.step):
         now = step.value if isinstance(step, Int) else "unknown"
@@ -367,6 +366,8 @@ def _fitted(given: StreamRows, stream: Op, on_gpu: bool) -> tuple[ScheduleRow, .
             seen.add(label)
         if not on_gpu and row.role != "all":
             row.place.fail(f"role '{row.role}': the only role here is 'all'")
+        if on_gpu and row.role not in [r.name for r in roles]:
+            row.place.fail(f"role '{row.role}' is none of the kernel's (it has {', '.join(r.name for r in roles)})")
         flags, phase = _flags(row, on_gpu)
         out.append(ScheduleRow(row.role, row.stage, row.labels, flags, phase))
     for label in anchors:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from pathlib import Path
@@ -120,3 +121,42 @@ def _() -> str:
 )
 def _() -> str:
     return unit("Simulated.*")
+
+
+SIMULATE = """
+import numpy as np, tegula as tg
+a, b = (np.random.default_rng().standard_normal((72, 72)).astype(np.float32) for _ in range(2))
+for chip in ("sm_80", "gfx942"):
+    with tg.simulate(chip, seeds=3):
+        c = tg.ops.matmul(a, b)
+        print(chip, tg.target.lanes, bool(np.abs(c - a.astype(float) @ b).max() < 1e-4))
+"""
+
+
+@point(
+    "backends.simulate",
+    "tg.simulate runs the same operator calls as code of a GPU, with several seeds, on NumPy arrays",
+)
+def _() -> str:
+    said = python(SIMULATE)
+    return need(said.split("\n") == ["sm_80 32 True", "gfx942 64 True"], said)
+
+
+@point("backends.devices", "artifacts for real GPUs; tensors decide the target, the device and the stream")
+def _() -> str:
+    return pytest("test/python/test_gpu_devices.py")
+
+
+@point("backends.benchmark", "the GPU benchmark, dry: the simulator in the GPU's place, nothing timed", cheap=False)
+def _() -> str:
+    return pytest("test/python/test_gpu_benchmark.py")
+
+
+@point("backends.help", "tegulac --help shows our options and no others; --print-targets prints the table")
+def _() -> str:
+    options = [line for line in run(TEGULAC, "--help").splitlines() if line.lstrip().startswith("--")]
+    strange = [line for line in options if "mlir-" in line or "amdgpu" in line or "nvptx" in line]
+    rows = json.loads(run(TEGULAC, "--print-targets"))
+    return need(
+        not strange and {"sm_80", "gfx942"} <= {r["name"] for r in rows}, f"{len(options)} options, {len(rows)} GPUs"
+    )
