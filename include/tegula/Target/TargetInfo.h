@@ -63,8 +63,8 @@ public:
   RegisterBlock getRegisterBlock() const { return row.block; }
   int64_t getStripVectors() const { return row.stripVectors; }
   bool hasNarrowMasks() const { return row.narrowMasks; }
-  /// Whether products of bf16 sum two neighbours of K at a time, in f32.
-  bool hasPairDots() const { return row.pairDots; }
+  /// Whether products of `elem` sum two neighbours of K at a time, in f32.
+  bool hasPairDots(mlir::Type elem) const { return row.pairDots && elem.isBF16(); }
   int64_t getL1Bytes() const { return row.l1Bytes; }
   int64_t getL2Bytes() const { return row.l2Bytes; }
 

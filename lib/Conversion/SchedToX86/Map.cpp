@@ -116,7 +116,7 @@ private:
 Value MapNest::findUnrounded(Value value, Value out) {
   auto round = value.getDefiningOp<arith::TruncFOp>();
   auto buf = cast<BufType>(out.getType());
-  if (!round || !context.target.hasPairDots() || !buf.getElem().isBF16() || buf.isPacked() ||
+  if (!round || !context.target.hasPairDots(buf.getElem()) || buf.isPacked() ||
       !getElementTypeOrSelf(round.getIn().getType()).isF32())
     return nullptr;
   bool onlyProducts = llvm::all_of(out.getUsers(), [&](Operation *user) {

@@ -326,8 +326,7 @@ LogicalResult x86::lowerMma(Context &context, Emitter &emit, MmaOp op) {
                             << " has no form on " << context.target.getName();
   if (op.getTransB() && !right.isPacked())
     return op.emitOpError("needs a transposed right operand in panels (pack)");
-  if (left.getElem().isBF16() && context.target.hasPairDots() &&
-      (op.getTransA() || !right.isPacked()))
+  if (context.target.hasPairDots(left.getElem()) && (op.getTransA() || !right.isPacked()))
     return op.emitOpError() << "of bf16 needs rows of the left operand and panels (pack) of the "
                                "right one on "
                             << context.target.getName();

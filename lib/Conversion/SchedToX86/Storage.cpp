@@ -15,7 +15,7 @@ using namespace tegula;
 using namespace tegula::sched;
 
 bool x86::isPaired(BufType buf, const TargetInfo &target) {
-  return buf.isPacked() && buf.getElem().isBF16() && target.hasPairDots();
+  return buf.isPacked() && target.hasPairDots(buf.getElem());
 }
 
 MemRefType x86::getStorage(BufType buf, const TargetInfo &target) {

@@ -136,8 +136,7 @@ void TileMaterializer::copy(OpBuilder &builder, Location loc, Value from, Value 
 
 /// Whether the target reads the operands of `op` as pairs of neighbours along K.
 bool TileMaterializer::readsPairs(DotOp op) const {
-  return target.hasPairDots() &&
-         cast<RankedTensorType>(op.getA().getType()).getElementType().isBF16();
+  return target.hasPairDots(cast<RankedTensorType>(op.getA().getType()).getElementType());
 }
 
 /// The left operand of `op`, as the op names it, but a transposed copy where pairs are

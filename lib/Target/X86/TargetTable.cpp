@@ -77,7 +77,7 @@ Type TargetInfo::getRegisterType(Type elem) const {
 }
 
 Type TargetInfo::getStorageType(Type elem) const {
-  return elem.isBF16() && row.pairDots ? elem : getRegisterType(elem);
+  return hasPairDots(elem) ? elem : getRegisterType(elem);
 }
 
 int64_t TargetInfo::getLanes(Type type) const {
