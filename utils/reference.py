@@ -3,7 +3,8 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes docs/reference: ops, attributes, types and passes as their definitions (.td) describe them, and
-what the simulator models as its tables (Intrinsics.def) list it.
+what the simulator models as its tables (Intrinsics.def) list it. In docs/targets.md it writes the table of GPUs, as
+`tegulac --print-targets` knows them.
 
 usage: utils/reference.py [--check] [--folder FOLDER]
        --check writes nothing; the exit status says whether the pages are up to date
@@ -12,6 +13,7 @@ usage: utils/reference.py [--check] [--folder FOLDER]
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -76,6 +78,49 @@ def simulator() -> str:
     return "\n".join(parts)
 
 
+TARGETS = ROOT / "docs" / "targets.md"
+BEGIN, END = "<!-- Made by utils/reference.py from lib/Target/GpuTable.cpp. -->\n", "<!-- End of the table. -->\n"
+
+
+def tegulac() -> Path:
+    """The compiler that this checkout has built."""
+    found = [path for kind in ("release", "dev") if (path := ROOT / "build" / kind / "bin" / "tegulac").exists()]
+    if not found:
+        sys.exit("utils/reference.py: no tegulac in build/release or build/dev: build it first (`make release`)")
+    return found[0]
+
+
+def targets() -> str:
+    """The table of GPUs."""
+    printed = subprocess.run([tegulac(), "--print-targets"], capture_output=True, text=True, check=True).stdout
+    head = "| target | backend | lanes | registers: lane, core | shared KiB: block, core | copies | products | like |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    for gpu in json.loads(printed):
+        units: dict[str, list[str]] = {}
+        for unit in gpu["matrix_units"]:
+            n = unit["n"] if unit["n"] == unit["n_most"] else f"{unit['n']}–{unit['n_most']}"
+            units.setdefault(f"{unit['m']}×{n}×{unit['k']}", []).append(unit["element"])
+        copies = [f"{copy['engine']} ({' '.join(copy['completions'])})" for copy in gpu["copies"]]
+        cells = [
+            f"`{gpu['name']}`",
+            gpu["backend"].upper(),
+            str(gpu["lanes"]),
+            f"{gpu['registers_per_lane']}, {gpu['registers_per_core']}",
+            f"{gpu['shared_per_block'] / 1024:g}, {gpu['shared_per_core'] / 1024:g}",
+            ", ".join(copies),
+            "; ".join(f"{' '.join(elements)} {shape}" for shape, elements in units.items()),
+            gpu["part"]["name"],
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def with_targets(page: str) -> str:
+    """docs/targets.md with the table as it is now."""
+    before, rest = page.split(BEGIN)
+    return before + BEGIN + targets() + END + rest.split(END)[1]
+
+
 def pages() -> dict[str, str]:
     """The text of each page, by its name."""
     made = {
@@ -98,14 +143,18 @@ def main() -> int:
     present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}
     if options.check:
         stale = sorted(name for name in made.keys() | present.keys() if made.get(name) != present.get(name))
+        stale = [str(folder / name) for name in stale]
+        text = TARGETS.read_text(encoding="utf-8")
+        stale += [] if with_targets(text) == text else [str(TARGETS)]
         for name in stale:
-            print(f"{folder / name} is not what its definitions say: run utils/reference.py")
+            print(f"{name} is not what its definitions say: run utils/reference.py")
         return 1 if stale else 0
     folder.mkdir(parents=True, exist_ok=True)
     for name in present.keys() - made.keys():
         (folder / name).unlink()
     for name, text in made.items():
         (folder / name).write_text(text, encoding="utf-8")
+    TARGETS.write_text(with_targets(TARGETS.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
