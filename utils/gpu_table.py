@@ -82,6 +82,9 @@ class Notes:
     def launch(self, packed: bytes, threads: int, /) -> None:
         """Results stay as they were allocated."""
 
+    def simulate(self, packed: bytes, seed: int, check: bool, /) -> None:
+        """As `launch`."""
+
     def arena_bytes(self) -> int:
         return 0
 
@@ -293,9 +296,9 @@ def broken(rows: Iterable[Row]) -> list[str]:
 
 
 def covers(allowed: str, found: str) -> bool:
-    """Whether each figure that is found is allowed, and no smaller there."""
+    """Whether each figure that is found is allowed, and no smaller there. Any code is better than none."""
     if "refused" in (allowed, found):
-        return allowed == found
+        return allowed == "refused"
     most = dict(zip(allowed.split()[::2], map(int, allowed.split()[1::2]), strict=True))
     return all(int(n) <= most.get(what, 0) for what, n in zip(found.split()[::2], found.split()[1::2], strict=True))
 
