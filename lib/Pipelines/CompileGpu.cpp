@@ -73,6 +73,10 @@ bool GpuCompilation::checkLevel(Level level) {
 }
 
 bool GpuCompilation::runPasses(Level level) {
+  // Programs are the host's: they launch kernels by names that a device's code does not keep.
+  if (level >= Level::Sched)
+    for (ProgramOp program : llvm::make_early_inc_range(module->getOps<ProgramOp>()))
+      program.erase();
   bool ran = run([&](OpPassManager &pm) {
     buildTilePipeline(pm);
     // A file may start at any level: what is scheduled or lowered already stays as it is.
