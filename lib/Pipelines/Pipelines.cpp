@@ -114,6 +114,7 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
   SchedPlanPassOptions plan;
   plan.target = target.str();
   plan.print = options.printSchedule;
+  plan.remarks = options.remarks;
   pm.addPass(createSchedPlanPass(plan));
   pm.addPass(createSchedOrderAnchorsPass());
   SchedFormMapsPassOptions maps;

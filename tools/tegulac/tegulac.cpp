@@ -119,6 +119,8 @@ struct CommandLine {
       "rescale-above", cl::init(0), cl::value_desc("log2"), cl::cat(category),
       cl::desc("by how many powers of two the maximum of a softmax may lag before its "
                "accumulators are rescaled")};
+  cl::opt<bool> remarks{"remarks", cl::cat(category),
+                        cl::desc("say which pipes of a GPU each stream keeps busy")};
   cl::opt<std::string> level{
       "emit", cl::cat(category),
       cl::desc("tegula, sched, loops, llvm, asm, obj, shared or artifact, for GPUs also nvvm, "
@@ -413,6 +415,7 @@ int main(int argc, char **argv) {
   options.sched.rescaleAbove = line.rescaleAbove;
   if (std::string fault = options.sched.findFault(); !fault.empty())
     return fail(fault);
+  options.sched.remarks = line.remarks;
   options.assembler = findAssembler(line, argv[0]);
   options.reportResources = line.resources;
 

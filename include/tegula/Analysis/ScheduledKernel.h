@@ -42,13 +42,26 @@ struct ScheduleFacts {
   /// Where a channel's barrier objects lie in shared memory: per stage, 8 bytes for full
   /// slots, then 8 for empty ones. Only channels of kind `tx` and `arrive` have some.
   llvm::DenseMap<mlir::Operation *, int64_t> barrierOffsets;
-  /// Bytes of shared memory of a block.
-  int64_t sharedBytes = 0;
+  /// Bytes of shared memory of a block, and those of them that are held throughout: behind
+  /// these lies scratch, which ops take in turn.
+  int64_t sharedBytes = 0, heldBytes = 0;
   /// Streams up to this length were run.
   int64_t bound = 0;
 
   bool needsBarrier(AcquireOp acquire) const { return acquireBarriers.contains(acquire); }
 };
+
+/// What a scheduled kernel takes of its core, counted as the proof counts.
+struct KernelNeeds {
+  /// Of shared memory: what is held throughout, and the most scratch of one conversion.
+  int64_t heldBytes = 0, scratchBytes = 0;
+  /// Registers of a lane, with what the target's products need beside their fragments; of
+  /// the role that needs most of its budget.
+  int64_t registers = 0, budget = 0;
+  /// The fragments that are live at the peak, and their registers, the greatest first.
+  std::vector<std::pair<mlir::Value, double>> live;
+};
+mlir::FailureOr<KernelNeeds> measureKernel(KernelOp kernel);
 
 /// What to check, and what to say.
 struct ProofOptions {
@@ -56,6 +69,8 @@ struct ProofOptions {
   /// Refuse roles whose fragments are estimated to need more registers than their budget (rule
   /// 13). Such a kernel spills: slow and not wrong, so a lowering may go on.
   bool checkRegisters = true;
+  /// Refuse kernels whose buffers do not fit (rule 12).
+  bool checkMemory = true;
 };
 
 /// Checks every rule of `sched-verify`; errors are diagnostics at the ops that they are

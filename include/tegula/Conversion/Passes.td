@@ -94,6 +94,37 @@ def TegulaToLoopsPass : Pass<"tegula-to-loops", "::mlir::ModuleOp"> {
 // TegulaToSched
 //===----------------------------------------------------------------------===//
 
+def SchedPlanPass : Pass<"sched-plan", "::mlir::ModuleOp"> {
+  let summary = "chooses a schedule for each stream that has none";
+  let description = [{
+    Writes the schedule attribute (docs/schedules.md): one row per load, store and dot,
+    one for the elementwise work between them. Anchors without a label get one. `print`
+    writes the table to standard output.
+
+    On a CPU thread there is one role and one stage; the plan decides which operands are
+    packed, in panels of which width, and how many rows a register block has. For a role
+    of warps it decides how many there are, and how far ahead and through which rings
+    operands come. It tries what it plans on a copy of the kernel, so that the memory and
+    registers that it counts with are those of the materialised form. Where a simpler
+    schedule is taken than was wanted, a remark says so; `remarks` adds one on the pipes
+    of each stream.
+
+    **Requires** decomposed tile programs. **Guarantees** every stream has a schedule that
+    covers its anchors, and what is planned for warps fits the target. **Fails when** the
+    target is unknown, or no schedule fits it.
+  }];
+  let options = [
+    // style: allow(chip) a default, for tests of the pass alone; pipelines always say.
+    Option<"target", "target", "std::string", "\"x86-64-v4\"", "machine to schedule for">,
+    Option<"print", "print", "bool", "false", "print the schedules as tables">,
+    Option<"remarks", "remarks", "bool", "false", "say what bounds each stream">];
+  let dependentDialects = ["::tegula::sched::SchedDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::cf::ControlFlowDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::NVVM::NVVMDialect", "::mlir::ROCDL::ROCDLDialect",
+                           "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
 def SchedFormMapsPass : Pass<"sched-form-maps"> {
   let summary = "gathers elementwise tile ops into map regions";
   let description = [{

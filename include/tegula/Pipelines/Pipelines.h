@@ -41,6 +41,8 @@ struct SchedOptions {
   double rescaleAbove = 0;
   /// Writes the schedules to standard output, as tables.
   bool printSchedule = false;
+  /// Says, as remarks, which pipes of a GPU each stream keeps busy, and what bounds it.
+  bool remarks = false;
 
   /// What is wrong with them, or nothing.
   std::string findFault() const;

@@ -62,24 +62,6 @@ def SplitStreamsPass : Pass<"tegula-split-streams"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
-def SchedPlanPass : Pass<"sched-plan"> {
-  let summary = "chooses a schedule for each stream that has none";
-  let description = [{
-    Writes the schedule attribute (SCHED.md 2): one row per load, store and dot,
-    one for the elementwise work between them. On a CPU thread there is one role
-    and one stage; the plan decides which operands are packed, in panels of which
-    width, and how many rows a register block has. Anchors without a label get
-    one. `print` writes the table to standard output.
-
-    **Requires** decomposed tile programs. **Guarantees** every stream has a
-    schedule that covers its anchors. **Fails when** the target is unknown.
-  }];
-  let options = [
-    // style: allow(chip) a default, for tests of the pass alone; pipelines always say.
-    Option<"target", "target", "std::string", "\"x86-64-v4\"", "machine to schedule for">,
-    Option<"print", "print", "bool", "false", "print the schedules as tables">];
-}
-
 def SchedOrderAnchorsPass : Pass<"sched-order-anchors"> {
   let summary = "puts the anchors of a stream in the order of its schedule";
   let description = [{

@@ -75,27 +75,32 @@ MemoryPlan tegula::sched::proof::planMemory(const EventProgram &program) {
   // Ops order their own accesses to scratch; those of one role come one after the other.
   bool oneRole = program.roles.size() == 1;
   auto mayShare = [&](const Buffer &a, const Buffer &b) {
-    return a.space != b.space || (oneRole && a.scratch && b.scratch) || (a.channel && b.channel && a.channel != b.channel &&
-                                  lifetimes[*a.channel].isApartFrom(lifetimes[*b.channel]));
+    return a.space != b.space || (oneRole && a.scratch && b.scratch) ||
+           (a.channel && b.channel && a.channel != b.channel &&
+            lifetimes[*a.channel].isApartFrom(lifetimes[*b.channel]));
   };
-  for (auto [index, buffer] : enumerate(program.buffers)) {
-    int64_t offset = 0, size = buffer.stages * buffer.stageBytes;
-    // The lowest place that overlaps no buffer in use at the same time.
+  plan.offsets.assign(program.buffers.size(), -1);
+  // The lowest place that overlaps no buffer in use at the same time.
+  auto place = [&](size_t index, int64_t first) {
+    const Buffer &buffer = program.buffers[index];
+    int64_t offset = alignTo(first, buffer.alignment), size = buffer.stages * buffer.stageBytes;
     for (bool moved = true; moved;) {
       moved = false;
-      for (size_t other = 0; other < index; ++other) {
-        const Buffer &placed = program.buffers[other];
-        int64_t begin = plan.offsets[other], end = begin + placed.stages * placed.stageBytes;
-        if (mayShare(buffer, placed) || offset >= end || offset + size <= begin)
+      for (auto [other, begin] : zip(program.buffers, plan.offsets)) {
+        int64_t end = begin + other.stages * other.stageBytes;
+        if (begin < 0 || mayShare(buffer, other) || offset >= end || offset + size <= begin)
           continue;
         offset = alignTo(end, buffer.alignment);
         moved = true;
       }
     }
-    plan.offsets.push_back(offset);
+    plan.offsets[index] = offset;
     int64_t &bytes = plan.bytes[buffer.space];
     bytes = std::max(bytes, offset + size);
-  }
+  };
+  for (auto [index, buffer] : enumerate(program.buffers))
+    if (!buffer.scratch)
+      place(index, 0);
   // Two barrier objects of 8 bytes per stage: full and empty.
   for (const Channel &channel : program.channels)
     if (channel.kind == Completion::Tx || channel.kind == Completion::Arrive) {
@@ -106,6 +111,12 @@ MemoryPlan tegula::sched::proof::planMemory(const EventProgram &program) {
     } else {
       plan.barrierOffsets.push_back(-1);
     }
+  if (auto shared = plan.bytes.find("shared"); shared != plan.bytes.end())
+    plan.heldBytes = shared->second;
+  // Scratch comes last, so that what a lowering needs of its own may begin there too.
+  for (auto [index, buffer] : enumerate(program.buffers))
+    if (buffer.scratch)
+      place(index, plan.heldBytes);
   return plan;
 }
 

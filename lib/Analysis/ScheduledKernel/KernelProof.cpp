@@ -9,6 +9,8 @@
 #include "Layouts.h"
 #include "tegula/Analysis/ScheduledKernel.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace tegula::sched;
 
@@ -37,7 +39,33 @@ static ScheduleFacts collectFacts(const ExtractedKernel &kernel, const proof::Pr
     if (offset >= 0)
       facts.barrierOffsets[kernel.sites[channel.site]] = offset;
   facts.sharedBytes = plan.bytes["shared"];
+  facts.heldBytes = plan.heldBytes;
   return facts;
+}
+
+FailureOr<KernelNeeds> tegula::sched::measureKernel(KernelOp kernel) {
+  std::optional<proof::Machine> machine = proof::Machine::lookup(kernel.getTarget());
+  if (!machine)
+    return failure();
+  FailureOr<ExtractedKernel> extracted = extractEvents(kernel, machine->lanes);
+  if (failed(extracted))
+    return failure();
+  KernelNeeds needs;
+  proof::MemoryPlan plan = proof::planMemory(extracted->program);
+  needs.heldBytes = plan.heldBytes;
+  needs.scratchBytes = std::max<int64_t>(0, plan.bytes["shared"] - plan.heldBytes);
+  for (auto [role, values] : llvm::zip(extracted->program.roles, extracted->values)) {
+    proof::RegisterPeak peak = proof::findRegisterPeak(role);
+    int64_t registers = std::lround(peak.registers) + machine->registerMargin;
+    if (needs.budget && registers * needs.budget <= needs.registers * int64_t(role.registers))
+      continue;
+    needs.registers = registers;
+    needs.budget = role.registers;
+    needs.live.clear();
+    for (auto [value, count] : peak.values)
+      needs.live.push_back({values[value], count});
+  }
+  return needs;
 }
 
 FailureOr<ScheduleFacts> tegula::sched::proveKernel(KernelOp kernel, ProofOptions options) {
@@ -53,7 +81,8 @@ FailureOr<ScheduleFacts> tegula::sched::proveKernel(KernelOp kernel, ProofOption
     return failure();
 
   proof::Proof proof = proof::prove(extracted->program, *machine);
-  proof::checkMemory(extracted->program, *machine, proof.findings);
+  if (options.checkMemory)
+    proof::checkMemory(extracted->program, *machine, proof.findings);
   if (options.checkRegisters)
     proof::checkRegisters(extracted->program, *machine, proof.findings);
   emit(proof.findings, extracted->sites, options.emitRemarks);

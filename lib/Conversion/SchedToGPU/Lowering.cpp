@@ -83,7 +83,7 @@ LogicalResult Lowering::placeBuffers() {
     sharedAlign = std::max(sharedAlign, Storage(type).getAlign());
     places[alloc.getBuffer()] = facts.bufferOffsets.lookup(alloc);
   }
-  sharedBytes = facts.sharedBytes;
+  sharedBytes = facts.heldBytes;
   Emitter e = at(kernel.getLoc());
   for (auto channel : grid.getBody().getOps<sched::ChannelOp>()) {
     Ring ring;
@@ -279,12 +279,9 @@ LogicalResult Lowering::finish() {
   LLVM::ReturnOp::create(builder, e.loc, ValueRange());
   vendor.finishKernel(function, threads());
 
-  // The scratch lies behind the buffers.
-  int64_t bytes = llvm::alignTo(sharedBytes, 16) + scratchBytes;
-  if (int64_t most = vendor.getInfo().getSharedPerBlock(); bytes > most)
-    return kernel.emitOpError() << "needs " << bytes << " bytes of shared memory, " << scratchBytes
-                                << " of them to exchange elements between threads; '"
-                                << vendor.getInfo().getName() << "' has " << most;
+  // Our own scratch lies where that of conversions does: each op orders its accesses.
+  int64_t bytes =
+      std::max(facts.sharedBytes, int64_t(llvm::alignTo(sharedBytes, 16)) + scratchBytes);
   builder.setInsertionPoint(function);
   bool dynamic = vendor.isSharedDynamic();
   auto type =
@@ -307,6 +304,11 @@ LogicalResult Lowering::finish() {
       builder, getModuleLoc(), FlatSymbolRefAttr::get(builder.getContext(), function.getSymName()),
       kernel.getArgs(), builder.getArrayAttr(types), builder.getI64IntegerAttr(threads()),
       builder.getI64IntegerAttr(bytes), builder.getArrayAttr(checks));
+  // The entry stands all the same: the planner asks it how much is too much.
+  if (int64_t most = vendor.getInfo().getSharedPerBlock(); bytes > most)
+    return kernel.emitOpError() << "needs " << bytes << " bytes of shared memory, " << scratchBytes
+                                << " of them to exchange elements between threads; '"
+                                << vendor.getInfo().getName() << "' has " << most;
   kernel.erase();
   return success();
 }

@@ -611,7 +611,7 @@ Block *RoleMaterializer::makeRole(Block &block) {
       return isTile(operand) || moved.contains(operand.getDefiningOp());
     });
     bool gives = llvm::any_of(op.getResultTypes(), [](Type type) { return isTile(type); });
-    if (!hangs && !gives && op.getNumRegions() == 0 && isPure(&op))
+    if (!hangs && !gives && op.getNumRegions() == 0 && isMemoryEffectFree(&op))
       continue;
     op.moveBefore(yield);
     moved.insert(&op);

@@ -115,3 +115,36 @@ tegula.kernel @chain(in %q: !mv align 16 multiples [8, 1], in %k: !mv align 16 m
   }
   tegula.return
 }
+
+// A stream of streams: how often the outer one runs is a division of sizes, which is known
+// before the role begins, so the inner one may have rings.
+
+// CHECK-LABEL: sched.kernel @nested
+// CHECK: %[[G:.*]] = arith.divui
+// CHECK: %[[OUTER:.*]] = sched.trips %{{.*}} to %[[G]]
+// CHECK: sched.role @all
+// CHECK: scf.for %{{.*}} = %c0 to %[[OUTER]]
+// CHECK: sched.wait
+tegula.kernel @nested(in %a: !mv align 16 multiples [8, 1], in %b: !mv align 16 multiples [8, 1], out %c: !cv) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %M = memref.dim %c, %c0 : !cv
+  %N = memref.dim %c, %c1 : !cv
+  %K = memref.dim %a, %c1 : !mv
+  tegula.grid (%m) to (%M) step (64) {
+    %groups = arith.divui %M, %N : index
+    %zero = arith.constant dense<0.0> : tensor<64x64xf32>
+    %all = tegula.stream %g = %c0 to %groups step 1 label "g" iter_args(%outer = %zero) -> (tensor<64x64xf32>) {
+      %acc = tegula.stream %k = %c0 to %K step 64 label "k" iter_args(%sum = %outer) -> (tensor<64x64xf32>) {
+        %at = tegula.load %a[%m, %k] label "at" : !mv -> tensor<64x64xbf16>
+        %bt = tegula.load %b[%k, %c0] label "bt" : !mv -> tensor<64x64xbf16>
+        %next = tegula.dot %at, %bt acc %sum label "acc" : tensor<64x64xbf16>, tensor<64x64xbf16> -> tensor<64x64xf32>
+        tegula.yield %next : tensor<64x64xf32>
+      }
+      tegula.yield %acc : tensor<64x64xf32>
+    }
+    tegula.store %all, %c[%m, %c0] : tensor<64x64xf32>, !cv
+    tegula.yield
+  }
+  tegula.return
+}

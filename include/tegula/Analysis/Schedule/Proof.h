@@ -111,6 +111,9 @@ struct MemoryPlan {
   std::vector<int64_t> offsets;         ///< one per buffer
   std::vector<int64_t> barrierOffsets;  ///< one per channel; -1 where it has no barrier objects
   std::map<std::string, int64_t> bytes; ///< per space, barrier objects included
+  /// Bytes of shared memory that rings, other buffers and barrier objects hold throughout;
+  /// scratch that ops of one role take in turn lies behind them.
+  int64_t heldBytes = 0;
 };
 MemoryPlan planMemory(const EventProgram &program);
 

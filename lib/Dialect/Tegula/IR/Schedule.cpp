@@ -110,8 +110,30 @@ std::optional<bool> tegula::getRightOperandSide(Value tile) {
   return transposed;
 }
 
+/// What the ops of a row give, for a reader: bytes of each label's tile, and the ring that
+/// it lies in. A label may name several ops of which one gives a tile.
+static std::string describeValues(StreamOp stream, ScheduleRowAttr row) {
+  llvm::StringMap<int64_t> bytes;
+  for (Anchor anchor : getAnchors(stream))
+    for (Type type : anchor.op->getResultTypes())
+      if (auto tile = dyn_cast<RankedTensorType>(type))
+        bytes[anchor.label.getValue()] +=
+            llvm::divideCeil(tile.getNumElements() * tile.getElementTypeBitWidth(), 8);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (StringAttr label : row.getLabels()) {
+    StringRef name = label.getValue();
+    if (int64_t size = bytes.lookup(getFetch(name).value_or(name)))
+      os << (text.empty() ? "# " : ", ") << name << " " << size << " bytes";
+    for (ScheduleRingAttr ring : stream.getScheduleAttr().getRings())
+      if (llvm::is_contained(ring.getLabels(), label))
+        os << " in " << ring.getName();
+  }
+  return text;
+}
+
 /// One row: role, stage, labels, flag, in columns.
-static void printRow(llvm::raw_ostream &os, ScheduleRowAttr row) {
+static void printRow(llvm::raw_ostream &os, StreamOp stream, ScheduleRowAttr row) {
   std::string labels;
   llvm::raw_string_ostream text(labels);
   llvm::interleave(row.getLabels(), text, [&](StringAttr label) { text << label.getValue(); }, "+");
@@ -138,8 +160,8 @@ static void printRow(llvm::raw_ostream &os, ScheduleRowAttr row) {
   if (row.getPhase())
     flagText << (flagText.tell() ? " " : "") << "phase " << row.getPhase().getValue();
   std::string role = row.getRole().str() + " " + std::to_string(row.getStage());
-  os << llvm::format("    %-7s %-28s %s", role.c_str(), labels.c_str(), flags.c_str());
-  os << "\n";
+  os << llvm::format("    %-7s %-28s %-12s", role.c_str(), labels.c_str(), flags.c_str())
+     << describeValues(stream, row) << "\n";
 }
 
 /// `roles    load warps 1 regs 24 | mma groups 2 regs 240`; one thread where none are set.
@@ -195,6 +217,6 @@ void tegula::printSchedule(llvm::raw_ostream &os, KernelOpInterface kernel, Stri
        << "  order " << stringifyStreamOrder(stream.getOrder()) << "\n";
     if (ScheduleAttr schedule = stream.getScheduleAttr())
       for (ScheduleRowAttr row : schedule.getRows())
-        printRow(os, row);
+        printRow(os, stream, row);
   });
 }

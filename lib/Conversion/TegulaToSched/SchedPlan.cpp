@@ -6,18 +6,26 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "RolePlanner.h"
+#include "KernelPlanner.h"
 
+#include "tegula/Conversion/Passes.h"
 #include "tegula/Dialect/Tegula/IR/Schedule.h"
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Target/TargetInfo.h"
-#include "tegula/Transforms/Passes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/StringSet.h"
 
 namespace tegula {
 #define GEN_PASS_DEF_SCHEDPLANPASS
-#include "tegula/Transforms/Passes.h.inc"
+#include "tegula/Conversion/Passes.h.inc"
 } // namespace tegula
 
 using namespace mlir;
@@ -49,8 +57,7 @@ static void labelAnchors(StreamOp stream) {
     auto anchor = dyn_cast<AnchorOpInterface>(op);
     if (!anchor || (!anchor.getAnchorLabel() && isa<Exp2Op, ReduceOp>(op)))
       return WalkResult::advance();
-    StringRef base = anchor.getAnchorLabel() ? anchor.getAnchorLabel().getValue()
-                                             : getKindName(op);
+    StringRef base = anchor.getAnchorLabel() ? anchor.getAnchorLabel().getValue() : getKindName(op);
     std::string label = base.str();
     while (!taken.insert(label).second)
       label = base.str() + "." + std::to_string(++next[base]);
@@ -65,8 +72,7 @@ static ScheduleAttr plan(StreamOp stream, const TargetInfo &target) {
   MLIRContext *context = stream.getContext();
   SmallVector<ScheduleRowAttr> rows;
   SmallVector<StringAttr> elementwise;
-  auto addRow = [&](ArrayRef<StringAttr> labels, std::optional<ScheduleFlag> flag,
-                    int64_t amount) {
+  auto addRow = [&](ArrayRef<StringAttr> labels, std::optional<ScheduleFlag> flag, int64_t amount) {
     SmallVector<ScheduleFlag, 1> flags;
     if (flag)
       flags.push_back(*flag);
@@ -112,21 +118,6 @@ static void planThread(KernelOp kernel, const TargetInfo &target) {
   });
 }
 
-/// A role of warps runs an instance.
-static void planRoles(KernelOp kernel, const GpuInfo &gpu) {
-  RolePlanner planner(kernel, gpu);
-  auto grid = *kernel.getBody().getOps<GridOp>().begin();
-  if (!grid.getRolesAttr())
-    grid.setRolesAttr(ArrayAttr::get(kernel.getContext(), {planner.planRole()}));
-  // Inner streams run most often: they choose their share of shared memory first.
-  kernel->walk([&](StreamOp stream) {
-    if (stream.getScheduleAttr())
-      return;
-    labelAnchors(stream);
-    stream.setScheduleAttr(planner.plan(stream));
-  });
-}
-
 namespace {
 
 struct SchedPlan : tegula::impl::SchedPlanPassBase<SchedPlan> {
@@ -138,15 +129,37 @@ struct SchedPlan : tegula::impl::SchedPlanPassBase<SchedPlan> {
       getOperation()->emitError() << "unknown target '" << target << "'";
       return signalPassFailure();
     }
-    getOperation()->walk([&](KernelOp kernel) {
-      if (auto *gpu = dyn_cast<const GpuInfo *>(info))
-        planRoles(kernel, *gpu);
-      else
-        planThread(kernel, *cast<const TargetInfo *>(info));
+    SmallVector<KernelOp> kernels;
+    getOperation().walk([&](KernelOp kernel) { kernels.push_back(kernel); });
+    for (KernelOp kernel : kernels) {
+      if (auto *gpu = dyn_cast<const GpuInfo *>(info)) {
+        if (failed(planRoles(kernel, *gpu)))
+          return signalPassFailure();
+        continue;
+      }
+      planThread(kernel, *cast<const TargetInfo *>(info));
+      if (print)
+        printSchedule(llvm::outs(), kernel, target);
+    }
+  }
+
+  /// A role of warps runs an instance.
+  LogicalResult planRoles(KernelOp kernel, const GpuInfo &gpu) {
+    kernel->walk([](StreamOp stream) {
+      if (!stream.getScheduleAttr())
+        labelAnchors(stream);
     });
-    if (!print)
-      return;
-    getOperation()->walk([&](KernelOp kernel) { printSchedule(llvm::outs(), kernel, target); });
+    auto run = [&](OpPassManager &pm, Operation *op) { return runPipeline(pm, op); };
+    KernelPlanner planner(getOperation(), kernel, gpu, run);
+    if (failed(planner.plan()))
+      return failure();
+    if (remarks)
+      planner.remarkPipes();
+    if (print) {
+      printSchedule(llvm::outs(), kernel, target);
+      planner.printNeeds(llvm::outs());
+    }
+    return success();
   }
 };
 
