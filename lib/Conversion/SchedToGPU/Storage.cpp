@@ -69,7 +69,9 @@ Storage::Storage(sched::BufType type)
 Storage::Storage(int64_t rows, int64_t cols, Type elem, int64_t wanted)
     : rows(rows), cols(cols), elem(elem), elemBytes(bytesOf(elem)), rowBytes(cols * elemBytes),
       swizzle(chooseSwizzle(wanted, rowBytes, rows)),
-      bytes(llvm::alignTo(rows * rowBytes, 16)) {}
+      bytes(llvm::alignTo(rows * rowBytes, 16)),
+      rowPitch(wanted == sched::BufType::autoSwizzle ? rowBytes : swizzle),
+      piecePitch(wanted == sched::BufType::autoSwizzle ? swizzle : swizzle * rows) {}
 
 int64_t Storage::getUnit() const {
   int64_t unit = 16;
@@ -109,7 +111,7 @@ Value Storage::address(Emitter &e, Value base, const Coordinate &row,
   // Of a row or of the bits that it may have, which may be all 64.
   auto keyOf = [&](uint64_t x) -> int64_t { return x / perRow % keys; };
   int64_t inside = (c.constant % colsPerPiece * elemBytes) ^ (keyOf(r.constant) * 16);
-  int64_t constant = c.constant / colsPerPiece * swizzle * rows + r.constant * swizzle;
+  int64_t constant = c.constant / colsPerPiece * piecePitch + r.constant * rowPitch;
   uint64_t insideBits = (c.bits & (colsPerPiece - 1)) * elemBytes | keyOf(r.bits) * 16;
   Value dynamic;
   if (c.value && (c.bits & (colsPerPiece - 1)) != 0)
@@ -124,8 +126,8 @@ Value Storage::address(Emitter &e, Value base, const Coordinate &row,
   else if (!dynamic)
     insideBits = 0;
   constant += inside & ~insideBits;
-  dynamic = plus(dynamic, scaled(r, swizzle));
+  dynamic = plus(dynamic, scaled(r, rowPitch));
   if (c.value && (c.bits & ~uint64_t(colsPerPiece - 1)) != 0)
-    dynamic = plus(dynamic, e.mul(e.div(c.value, colsPerPiece), swizzle * rows));
+    dynamic = plus(dynamic, e.mul(e.div(c.value, colsPerPiece), piecePitch));
   return finish(dynamic, constant);
 }

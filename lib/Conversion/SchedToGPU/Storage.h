@@ -14,6 +14,15 @@
 //   offset = piece * S * rows + row * S + (unit ^ key(row)) * 16 + rest
 //   key(row) = (row / (128 / S)) mod (S / 16)
 //
+// `swz auto` leaves rows in one piece, with the same key for units within S bytes, S the
+// largest of 128, 64 and 32 that a row is a multiple of:
+//
+//   offset = row * (bytes of a row) + (unit ^ key(row)) * 16 + rest
+//
+// Rows of S * odd bytes start at 128 / S different places of the banks, so the key takes over
+// where they repeat: any 8 rows in a row meet 8 different units in each column, as
+// `layout::solveSwizzle` finds it, and copies along rows meet none twice.
+//
 // Inside a piece that is linear over bits: the parts of a position that are known when
 // the kernel is compiled become an immediate offset wherever they touch no bit that a
 // lane's part may have.
@@ -64,6 +73,8 @@ public:
 
 private:
   int64_t elemBytes, rowBytes, swizzle, bytes;
+  /// Bytes from row to row, and from one piece of a row to the next.
+  int64_t rowPitch, piecePitch;
 };
 
 } // namespace tegula::gpu

@@ -127,11 +127,10 @@ BufType StreamMaterializer::getBufType(const Ring &ring, LoadOp load) {
   SmallVector<int64_t> shape(tile.getShape());
   if (ring.throughRegisters && isStoredTurned(load))
     std::swap(shape[shape.size() - 2], shape.back());
+  // Whole spans of 128 bytes have the pattern that hardware knows; other rows their own.
   int64_t swizzle = BufType::autoSwizzle;
-  if (!ring.throughRegisters) {
-    int64_t bytes = shape.back() * tile.getElementTypeBitWidth() / 8;
-    swizzle = bytes % 128 == 0 ? 128 : bytes % 64 == 0 ? 64 : bytes % 32 == 0 ? 32 : 0;
-  }
+  if (!ring.throughRegisters && shape.back() * tile.getElementTypeBitWidth() % (128 * 8) == 0)
+    swizzle = 128;
   return BufType::get(tile.clone(shape), sched::Space::shared, /*panel=*/0, /*transposed=*/false,
                       ring.attr.getDepth(), swizzle);
 }
