@@ -297,7 +297,7 @@ def register_tiles(
     steps, with a tile of scores where multiply-adds read them from there.
     """
     rows, columns = (next((n for n in (16, 32, 64) if length <= n), 128) for length in (owned, streamed))
-    most = room.kept if scores == 1 else room.kept * 2 // 3  # more products have their operands there too
+    most = room.kept * 2 // (1 + scores)  # more products have their operands there too
     for r, c in SHAPES:
         kept = r * (row + scores * c * (max(size, 4) + size)) + c * made + fixed
         passing = 2 * c * step + (r * c * size if size > 2 else 0)
@@ -331,7 +331,7 @@ def tiles_of_keys(m: int, n: int, d: int, dv: int, causal: bool, size: int) -> d
     if room is None:
         bn, bm = tiles(n, m, 2 * width, causal)
     else:
-        bn, bm = register_tiles(n, m, (max(size, 4) + size) * width, 2, size * width, size, room)
+        bn, bm = register_tiles(n, m, (max(size, 4) + size) * width, 3, size * width, size, room)
     return {"BM": bm, "BN": bn}
 
 
