@@ -31,7 +31,6 @@ ORDER = 1 + secrets.randbits(16)
 
 REFUSALS: list[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = [
     # message, cases, types, targets
-    ("not a function of 'trips'", ("attention_backward", "attention_backward_biased"), ("f64", "f32"), ("sm_80",)),
     ("not a function of 'trips'", ("schnet_cfconv", "schnet_cfconv_directed"), ("f64", "f32"), ("sm_80",)),
     ("not a function of 'trips'", ("network schnetpack", "network pyg"), ("f64", "f32"), ("sm_80",)),
 ]
