@@ -195,6 +195,8 @@ std::optional<KernelTrial> tegula::tryKernel(ModuleOp module, KernelOp kernel, c
     if (op->getParentOfType<sched::RoleOp>() && !op->getParentOfType<sched::MapOp>())
       scratch = std::max(scratch, getScratchBound(op, warps));
   });
+  if (trial.budget == 0) // the schedule says nothing: what the launch can have
+    trial.budget = gpu.getEntryRegisters(warps * gpu.getWarpSize());
   int64_t most = std::max<int64_t>(trial.sharedBytes, llvm::alignTo(trial.heldBytes, 16) + scratch);
   if (trial.refusal.empty() && most > gpu.getSharedPerBlock() &&
       trial.sharedBytes <= gpu.getSharedPerBlock())

@@ -22,9 +22,18 @@ def _() -> str:
     return pytest(TEST, "-k", "matmul or attention or low_rank")
 
 
-@point("code.moves", "scans, gathers, segment sums and products by multiply-add, in f32 and f64", cheap=False)
+@point("code.moves", "scans, gathers, segment sums, and elementary functions in f64", cheap=False)
 def _() -> str:
-    return pytest(TEST, "-k", "moves or multiply_add or functions")
+    return pytest(TEST, "-k", "moves or functions")
+
+
+@point(
+    "code.products",
+    "f32 and f64 by multiply-adds and matrix units, tf32 once and three times, on four chips",
+    cheap=False,
+)
+def _() -> str:
+    return pytest("test/python/test_gpu_products.py")
 
 
 @point("code.machine", "nothing spills, and main loops hold the products of the schedule", cheap=False)
