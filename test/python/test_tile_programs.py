@@ -19,7 +19,7 @@ from tegula._compiler.backend import Module, Options, default_backend
 from tile_programs.draw import program
 from tile_programs.form import count, source
 from tile_programs.reduce import reduced, report
-from tile_programs.run import TARGETS, Target, arguments, difference, failure, kernel_of, outputs
+from tile_programs.run import OPEN_FAULTS, TARGETS, Target, arguments, difference, failure, kernel_of, outputs
 
 PROGRAMS, BATCH = 1000, 20
 
@@ -44,6 +44,14 @@ def test_what_gpus_take(target: Target) -> None:
         except tg.errors.CompileError as e:
             assert target.is_refusal(e), e
     assert 5 * taken >= 4 * len(drawn), f"{taken} of {len(drawn)}"
+
+
+@pytest.mark.parametrize("seed", OPEN_FAULTS)
+def test_open_faults(seed: int) -> None:
+    """What is listed as wrong is still wrong: what is mended leaves the list and is held from then on."""
+    target = next(t for t in TARGETS if t.name == ("sm_80", "gfx942")[seed % 4])
+    found = failure(program(seed), (replace(target, takes=lambda _: True),))
+    assert found is not None and OPEN_FAULTS[seed] in found[1], found
 
 
 # ---- the generator itself
