@@ -16,7 +16,7 @@ using namespace tegula::gpu;
 
 TileAccess::TileAccess(Emitter &e, Lowering &lowering, const View &view, ArrayRef<int64_t> shape,
                        const Window &window, bool trans, int64_t by)
-    : view(view), shape(shape), trans(trans), base(view.pointer), align(view.align) {
+    : view(view), shape(shape), trans(trans), by(by), base(view.pointer), align(view.align) {
   int64_t bytes = bytesOf(view.elem);
   size_t next = 0;
   for (int64_t axis = 0; axis < view.getRank(); ++axis) {
@@ -24,7 +24,6 @@ TileAccess::TileAccess(Emitter &e, Lowering &lowering, const View &view, ArrayRe
       align = std::gcd(align, view.multiples[axis] * bytes);
       limits.push_back(e.toI32(e.min(view.sizes[axis], e.i64(INT32_MAX))));
       lows.push_back(e.i32(0));
-      this->shape[axis] = -1; // nothing is known of it
       continue;
     }
     size_t number = next++;
@@ -120,12 +119,16 @@ Value TileAccess::address(Emitter &e, ArrayRef<Coordinate> at) {
   return pointer;
 }
 
+bool TileAccess::isBelow(size_t axis) const {
+  return static_cast<int64_t>(axis) != by && constantOf(limits[axis]) == shape[axis];
+}
+
 Value TileAccess::isInside(Emitter &e, ArrayRef<Coordinate> at, int64_t but) const {
   Value inside;
   for (auto [axis, place] : llvm::enumerate(at)) {
     if (static_cast<int64_t>(axis) == but)
       continue;
-    if (constantOf(limits[axis]) != shape[axis]) {
+    if (!isBelow(axis)) {
       // place.value + constant < limit
       Value value = place.value ? place.value : e.i32(0);
       Value bound = e.add(limits[axis], -place.constant);
@@ -140,7 +143,7 @@ Value TileAccess::isInside(Emitter &e, ArrayRef<Coordinate> at, int64_t but) con
 Value TileAccess::isWholeInside(Emitter &e) const {
   Value inside;
   for (size_t axis = 0; axis < shape.size(); ++axis) {
-    if (constantOf(limits[axis]) != shape[axis])
+    if (!isBelow(axis))
       inside = e.both(inside, e.equal(limits[axis], e.i32(shape[axis])));
     if (lows[axis])
       inside = e.both(inside, e.equal(lows[axis], e.i32(0)));
@@ -149,11 +152,11 @@ Value TileAccess::isWholeInside(Emitter &e) const {
 }
 
 bool TileAccess::isLastBounded() const {
-  return constantOf(limits.back()) != shape.back() || lows.back();
+  return !isBelow(shape.size() - 1) || lows.back();
 }
 
 int64_t TileAccess::getWidth(int64_t most) const {
-  if (shape.empty() || trans || constantOf(view.strides.back()) != 1)
+  if (shape.empty() || trans || by == getRank() - 1 || constantOf(view.strides.back()) != 1)
     return 1;
   int64_t width = 1;
   while (width * 2 <= most && lastDivisor % (width * 2) == 0 && shape.back() % (width * 2) == 0)

@@ -54,6 +54,9 @@ public:
   int64_t getRank() const { return shape.size(); }
 
 private:
+  /// Whether every position of that axis is below its limit.
+  bool isBelow(size_t axis) const;
+
   /// The address asked for last.
   struct Last {
     mlir::Value pointer;
@@ -64,6 +67,7 @@ private:
   const View &view;
   llvm::SmallVector<int64_t> shape;
   bool trans;
+  int64_t by;
   mlir::Value base;
   Values lows, limits; ///< i32; a null low is 0
   int64_t align;       ///< bytes that divide the address of every row's first element

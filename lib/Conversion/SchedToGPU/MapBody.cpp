@@ -478,6 +478,8 @@ LogicalResult MapBody::reduce(ReduceOp reduction) {
   for (int64_t reg = 0; reg < regs->size(); ++reg) {
     Position place = regs->regs[reg];
     Position left = cols ? Position{place.row, 0} : Position{0, place.col};
+    if (rank == 1)
+      left = {0, 0};
     Value &sum = partial[left];
     if (place.row >= regs->rows || place.col >= regs->cols) {
       if (!sum)
@@ -493,12 +495,16 @@ LogicalResult MapBody::reduce(ReduceOp reduction) {
     sum = sum ? e.combine(kind, sum, element) : element;
   }
   for (auto [bit, image] : llvm::enumerate(regs->laneBits)) {
-    if ((cols ? image.col : image.row) == 0)
+    // Every thread gets what is left of a line, also those whose place lies beside it.
+    bool isAlong = cols ? image.col != 0 : image.row != 0;
+    if (!isAlong && !(rank == 1 && (image.row != 0 || image.col != 0)))
       continue;
     for (auto &[left, sum] : partial)
       sum = e.combine(kind, sum, lowering.shuffle(e, sum, int64_t(1) << bit));
   }
   combineWarps(kind, wide, cols, partial);
+  if (rank == 1)
+    combineWarps(kind, wide, !cols, partial);
   if (narrow)
     for (auto &[left, sum] : partial)
       sum = lowering.truncate(e, sum, elem);
