@@ -30,7 +30,7 @@ def _() -> str:
 @point("simulator.nvidia", "each instruction of NVIDIA's machines against the PTX manual", cheap=False)
 def _() -> str:
     return (
-        run(DEV / "test/Unit/TegulaUnitTests", "--gtest_filter=Simulator*", "--gtest_brief=1").strip().splitlines()[-1]
+        run(DEV / "bin/TegulaUnitTests", "--gtest_filter=Simulator*", "--gtest_brief=1").strip().splitlines()[-1]
     )
 
 
