@@ -20,7 +20,7 @@ using namespace tegula;
 
 /// Upstream ops that the conversion of a schedule leaves to the LLVM dialect.
 static void buildUpstreamToLLVMPipeline(OpPassManager &pm) {
-  pm.addPass(createCanonicalizerPass());
+  // No canonicaliser: LLVM simplifies the same, and here it would take a quarter of the time.
   pm.addPass(createCSEPass());
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertMathToLLVMPass());
