@@ -116,19 +116,13 @@ void tegula::buildTileToSchedPipeline(OpPassManager &pm, StringRef target,
   plan.print = options.printSchedule;
   plan.remarks = options.remarks;
   pm.addPass(createSchedPlanPass(plan));
+  if (hasWarps)
+    return buildRoleMaterializationPipeline(pm, target);
   pm.addPass(createSchedOrderAnchorsPass());
-  SchedFormMapsPassOptions maps;
-  maps.rescale = !hasWarps;
-  pm.addPass(createSchedFormMapsPass(maps));
-  if (hasWarps) {
-    SchedMaterializeRolesPassOptions materialize;
-    materialize.target = target.str();
-    pm.addPass(createSchedMaterializeRolesPass(materialize));
-  } else {
-    SchedMaterializePassOptions materialize;
-    materialize.target = target.str();
-    pm.addPass(createSchedMaterializePass(materialize));
-  }
+  pm.addPass(createSchedFormMapsPass());
+  SchedMaterializePassOptions materialize;
+  materialize.target = target.str();
+  pm.addPass(createSchedMaterializePass(materialize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -22,6 +22,10 @@ namespace tegula {
 #define GEN_PASS_REGISTRATION
 #include "tegula/Conversion/Passes.h.inc"
 
+/// Kernels whose streams are scheduled to kernels of one role of `target`, a machine with
+/// warps. The planner measures what these passes make of a kernel.
+void buildRoleMaterializationPipeline(mlir::OpPassManager &pm, llvm::StringRef target);
+
 } // namespace tegula
 
 #endif // TEGULA_CONVERSION_PASSES_H

@@ -22,14 +22,13 @@ using namespace mlir;
 using namespace tegula;
 using sched::FragType;
 
-/// What becomes of a planned kernel, up to the level at which it is measured.
-static void buildMaterialization(OpPassManager &pm, const GpuInfo &gpu) {
+void tegula::buildRoleMaterializationPipeline(OpPassManager &pm, StringRef target) {
   pm.addPass(createSchedOrderAnchorsPass());
   SchedFormMapsPassOptions maps;
   maps.rescale = false;
   pm.addPass(createSchedFormMapsPass(maps));
   SchedMaterializeRolesPassOptions materialize;
-  materialize.target = gpu.getName().str();
+  materialize.target = target.str();
   pm.addPass(createSchedMaterializeRolesPass(materialize));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
@@ -169,7 +168,7 @@ std::optional<KernelTrial> tegula::tryKernel(ModuleOp module, KernelOp kernel, c
   llvm::scope_exit erase([&] { copy.erase(); });
   copy.getBody()->push_back(kernel->clone());
   OpPassManager pm(ModuleOp::getOperationName());
-  buildMaterialization(pm, gpu);
+  buildRoleMaterializationPipeline(pm, gpu.getName());
   if (failed(run(pm, copy)))
     return std::nullopt;
   sched::KernelOp scheduled = *copy.getOps<sched::KernelOp>().begin();
