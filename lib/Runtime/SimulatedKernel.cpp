@@ -166,7 +166,8 @@ std::vector<std::unique_ptr<DeviceKernel>> tegula::loadSimulatedKernels(const Ar
   std::vector<std::unique_ptr<DeviceKernel>> kernels;
   for (const KernelInfo &info : artifact.kernels) {
     std::vector<sim::Report> reports;
-    std::unique_ptr<sim::Kernel> kernel = sim::Kernel::decode(*code->module, getCodeName(info.name), reports);
+    std::unique_ptr<sim::Kernel> kernel =
+        sim::Kernel::decode(*code->module, getCodeName(info.name), reports);
     if (!kernel) {
       for (const sim::Report &report : reports)
         diagnostics.push_back(fromReport(report, artifact.target));

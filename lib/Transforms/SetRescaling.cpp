@@ -9,8 +9,6 @@
 #include "tegula/Dialect/Tegula/IR/Tegula.h"
 #include "tegula/Transforms/Passes.h"
 
-#include <cmath>
-
 namespace tegula {
 #define GEN_PASS_DEF_SETRESCALINGPASS
 #include "tegula/Transforms/Passes.h.inc"
@@ -18,12 +16,6 @@ namespace tegula {
 
 using namespace mlir;
 using namespace tegula;
-
-/// Whether 2^threshold is a number of `elem`.
-static bool canHold(FloatType elem, double threshold) {
-  double most = llvm::APFloat::getLargest(elem.getFloatSemantics()).convertToDouble();
-  return threshold < std::log2(most);
-}
 
 namespace {
 
@@ -44,7 +36,7 @@ struct SetRescaling : tegula::impl::SetRescalingPassBase<SetRescaling> {
     FloatAttr lag = Builder(&getContext()).getF32FloatAttr(static_cast<float>(threshold));
     getOperation()->walk([&](SoftmaxUpdateOp update) {
       auto elem = cast<FloatType>(update.getV().getType().getElementType());
-      if (!update.getLag() && !exact.contains(update) && canHold(elem, threshold))
+      if (!update.getLag() && !exact.contains(update) && threshold < getLagLimit(elem))
         update.setLagAttr(lag);
     });
   }

@@ -39,7 +39,8 @@ static LogicalResult verifyStates(Operation *root) {
       collectUpdates(parts.getState(), updates);
       for (Operation *update : updates)
         if (cast<SoftmaxUpdateOp>(update).getLag()) {
-          InFlightDiagnostic error = parts.emitOpError("gives the exact maximum; its state may lag");
+          InFlightDiagnostic error =
+              parts.emitOpError("gives the exact maximum; its state may lag");
           error.attachNote(update->getLoc()) << "this update lets it";
           return error;
         }

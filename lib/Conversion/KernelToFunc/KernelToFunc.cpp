@@ -89,7 +89,9 @@ private:
 
   /// A 64-bit constant.
   Value constant(int64_t value) { return arith::ConstantIntOp::create(builder, loc, value, 64); }
-  std::string name(StringRef suffix) { return getCodeName(kernel.getKernelName()) + "." + suffix.str(); }
+  std::string name(StringRef suffix) {
+    return getCodeName(kernel.getKernelName()) + "." + suffix.str();
+  }
 
   KernelOpInterface kernel;
   const LLVMTypeConverter &converter;

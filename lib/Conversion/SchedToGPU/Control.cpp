@@ -69,10 +69,11 @@ LogicalResult Lowering::lower(Operation *op) {
         lowerDrain(inner);
         return success();
       })
-      .Case<sched::CopyOp, sched::LoadOp, sched::StoreOp, sched::SplatOp, sched::DiffersOp, sched::ScalarOp,
-            sched::ConvertOp, sched::MapOp, sched::MmaOp, sched::ReshapeOp, sched::CutOp,
-            sched::ConcatOp, sched::ScanOp, sched::ArgMaxOp, sched::SegmentSumOp, sched::ScatterOp,
-            sched::ReduceStoreOp>([&](auto inner) { return gpu::lower(inner, *this); })
+      .Case<sched::CopyOp, sched::LoadOp, sched::StoreOp, sched::SplatOp, sched::DiffersOp,
+            sched::ScalarOp, sched::ConvertOp, sched::MapOp, sched::MmaOp, sched::ReshapeOp,
+            sched::CutOp, sched::ConcatOp, sched::ScanOp, sched::ArgMaxOp, sched::SegmentSumOp,
+            sched::ScatterOp, sched::ReduceStoreOp>(
+          [&](auto inner) { return gpu::lower(inner, *this); })
       .Default([&](Operation *other) -> LogicalResult {
         if (isa<sched::SchedDialect, TegulaDialect>(other->getDialect()) ||
             other->getNumRegions() != 0 ||

@@ -54,7 +54,8 @@ Value Emitter::bitAnd(Value a, int64_t b) {
 Value Emitter::bitXor(Value a, Value b) { return builder.createOrFold<arith::XOrIOp>(loc, a, b); }
 
 Value Emitter::shiftLeft(Value a, int64_t places) {
-  return places == 0 ? a : builder.createOrFold<arith::ShLIOp>(loc, a, integer(a.getType(), places));
+  return places == 0 ? a
+                     : builder.createOrFold<arith::ShLIOp>(loc, a, integer(a.getType(), places));
 }
 Value Emitter::shiftRight(Value a, int64_t places) {
   return places == 0 ? a

@@ -141,7 +141,8 @@ void Lowering::createFunction() {
     types.push_back(pointer);
   builder.setInsertionPoint(kernel);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
-  function = LLVM::LLVMFuncOp::create(builder, kernel.getLoc(), getCodeName(kernel.getKernelName()), type);
+  function =
+      LLVM::LLVMFuncOp::create(builder, kernel.getLoc(), getCodeName(kernel.getKernelName()), type);
   Block *entry = function.addEntryBlock(builder);
   builder.setInsertionPointToStart(entry);
 }
@@ -200,8 +201,8 @@ void Lowering::bindArguments() {
   lane = e.rem(thread, lanes);
   warp = warps == 1 ? e.i32(0) : vendor.uniform(e, e.div(thread, lanes));
   auto space = LLVM::LLVMPointerType::get(builder.getContext(), sharedSpace);
-  shared =
-      LLVM::AddressOfOp::create(builder, e.loc, space, getCodeName(kernel.getKernelName()) + "$shared");
+  shared = LLVM::AddressOfOp::create(builder, e.loc, space,
+                                     getCodeName(kernel.getKernelName()) + "$shared");
 }
 
 /// The coordinates of the instance that this block is, in steps, from its number in the

@@ -313,10 +313,10 @@ Value Lowering::zeros(Emitter &e) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
     auto type = VectorType::get({4}, builder.getI32Type());
-    zeroGlobal =
-        LLVM::GlobalOp::create(builder, getModuleLoc(), type, /*isConstant=*/true,
-                               LLVM::Linkage::Internal, getCodeName(kernel.getKernelName()) + "$zeros",
-                               builder.getZeroAttr(type), /*alignment=*/16, globalSpace);
+    zeroGlobal = LLVM::GlobalOp::create(builder, getModuleLoc(), type, /*isConstant=*/true,
+                                        LLVM::Linkage::Internal,
+                                        getCodeName(kernel.getKernelName()) + "$zeros",
+                                        builder.getZeroAttr(type), /*alignment=*/16, globalSpace);
   }
   return LLVM::AddressOfOp::create(builder, e.loc, zeroGlobal);
 }

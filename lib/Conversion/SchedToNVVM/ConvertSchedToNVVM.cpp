@@ -248,9 +248,10 @@ Values Nvidia::loadMatrices(Emitter &e, const Buffer &buffer, const Registers &r
   Type type = count == 1 ? i32
                          : LLVM::LLVMStructType::getLiteral(context, SmallVector<Type>(count, i32));
   auto shape = NVVM::LdStMatrixShapeAttr::get(context, 8, 8);
-  Value loaded = NVVM::LdMatrixOp::create(
-      e.builder, e.loc, type, address, static_cast<uint32_t>(count),
-      transposes ? NVVM::MMALayout::col : NVVM::MMALayout::row, shape, NVVM::LdStMatrixEltType::B16);
+  Value loaded =
+      NVVM::LdMatrixOp::create(e.builder, e.loc, type, address, static_cast<uint32_t>(count),
+                               transposes ? NVVM::MMALayout::col : NVVM::MMALayout::row, shape,
+                               NVVM::LdStMatrixEltType::B16);
   Values words;
   if (count == 1)
     words.push_back(loaded);

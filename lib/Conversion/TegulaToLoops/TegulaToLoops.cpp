@@ -200,10 +200,10 @@ LogicalResult Lowering::lowerOp(Operation *op) {
             sched::ConstantOp, sched::SliceOp, sched::ViewOp, sched::CopyOp, sched::StoreOp,
             sched::GatherOp, sched::ScatterOp, sched::ReduceStoreOp, sched::SegmentSumOp,
             sched::MmaOp, sched::MoveOp, sched::ReshapeOp, sched::ScanOp, sched::ArgMaxOp,
-            sched::ScalarOp, sched::DiffersOp, sched::TripsOp, sched::ChannelOp, sched::AcquireOp, sched::WaitOp,
-            sched::DrainOp, sched::PartOp, sched::LoadOp, sched::FillOp, sched::SplatOp,
-            sched::ConvertOp, sched::MmaWaitOp, sched::CutOp, sched::ConcatOp, sched::TakeOp>(
-          [&](auto known) { return lower(known, *this); })
+            sched::ScalarOp, sched::DiffersOp, sched::TripsOp, sched::ChannelOp, sched::AcquireOp,
+            sched::WaitOp, sched::DrainOp, sched::PartOp, sched::LoadOp, sched::FillOp,
+            sched::SplatOp, sched::ConvertOp, sched::MmaWaitOp, sched::CutOp, sched::ConcatOp,
+            sched::TakeOp>([&](auto known) { return lower(known, *this); })
       .Default([](Operation *other) {
         return other->emitOpError("takes or gives a tile and has no meaning as scalar loops");
       });

@@ -58,15 +58,17 @@ LogicalResult SoftmaxUpdateOp::verify() {
   if (getLag()) { // C5
     auto elem = cast<FloatType>(v.getElementType());
     double lag = getLag()->convertToDouble();
-    double most = llvm::APFloat::getLargest(elem.getFloatSemantics()).convertToDouble();
     if (!(lag >= 0))
       return emitOpError() << "has a negative lag";
-    if (lag >= std::log2(most))
+    if (double limit = getLagLimit(elem); lag >= limit)
       return emitOpError() << "lets weights reach 2 to the power of its lag, and " << elem
-                           << " ends before 2 to the "
-                           << static_cast<int64_t>(std::ceil(std::log2(most)));
+                           << " ends before 2 to the " << static_cast<int64_t>(std::ceil(limit));
   }
   return success();
+}
+
+double tegula::getLagLimit(FloatType elem) {
+  return std::log2(APFloat::getLargest(elem.getFloatSemantics()).convertToDouble());
 }
 
 void tegula::collectUpdates(Value state, llvm::SetVector<Operation *> &updates) {
@@ -194,7 +196,8 @@ OpFoldResult SoftmaxMergeOp::fold(FoldAdaptor) {
 
 OpFoldResult SoftmaxStateOp::fold(FoldAdaptor) {
   auto parts = getM().getDefiningOp<SoftmaxPartsOp>();
-  if (parts && parts.getState().getType() == getType() && ValueRange(parts.getResults()) == ValueRange(getOperands()))
+  if (parts && parts.getState().getType() == getType() &&
+      ValueRange(parts.getResults()) == ValueRange(getOperands()))
     return parts.getState();
   return {};
 }

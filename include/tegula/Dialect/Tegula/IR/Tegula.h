@@ -71,6 +71,10 @@ bool isWithinLimit(mlir::Value at, mlir::Value limit, int64_t extent);
 /// may be moved and repeated.
 bool isUnorderedLoad(mlir::Operation *op);
 
+/// The power of two that the `lag` of a softmax whose values are of `elem` stays below: that
+/// of the type's largest number, since weights reach 2^lag.
+double getLagLimit(mlir::FloatType elem);
+
 /// Adds the `softmax_update` ops that the softmax state `state` may come from.
 void collectUpdates(mlir::Value state, llvm::SetVector<mlir::Operation *> &updates);
 
