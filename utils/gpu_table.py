@@ -12,7 +12,7 @@ for products in 16 bits the instructions of the main loop.
 Promised is: nothing spills, nothing is private to a lane, no message, at most 256 registers; but for what
 `EXCEPTIONS` lists with its figures. A kernel that the compiler refuses is an exception too.
 
-usage: utils/gpu_table.py [--check] [--sample N --seed SEED] [--only PATTERN] [--jobs N] [--list]
+usage: utils/gpu_table.py [--check] [--sample N --seed SEED] [--only PATTERN] [--jobs N] [--list | --loops]
        --check     writes nothing: the exit status says whether the promises hold
        --sample    looks at N calls of operators, drawn by the seed
        --list      prints the exceptions that the kernels need today, as `EXCEPTIONS` has them
@@ -296,9 +296,9 @@ def broken(rows: Iterable[Row]) -> list[str]:
 
 
 def covers(allowed: str, found: str) -> bool:
-    """Whether each figure that is found is allowed, and no smaller there. Any code is better than none."""
+    """Whether each figure that is found is allowed, and no smaller there. Where none is made, good code may be."""
     if "refused" in (allowed, found):
-        return allowed == "refused"
+        return allowed == "refused" and found in ("refused", "")
     most = dict(zip(allowed.split()[::2], map(int, allowed.split()[1::2]), strict=True))
     return all(int(n) <= most.get(what, 0) for what, n in zip(found.split()[::2], found.split()[1::2], strict=True))
 
@@ -339,11 +339,16 @@ def page(rows: Sequence[Row]) -> str:
         "| operator | kernel | type | head | target | a trip |",
         "|---|---|---|---|---|---|",
     ]
-    for row in rows:
-        k = row.key
-        if k.operator in ("matmul", "attention") and k.dtype in ("f16", "bf16") and row.loop:
-            out.append(f"| {k.operator} | {k.kernel} | {k.dtype} | {k.head or ''} | {k.target} | {row.loop} |")
-    return "\n".join(out) + "\n"
+    return "\n".join(out + loops(rows)) + "\n"
+
+
+def loops(rows: Sequence[Row]) -> list[str]:
+    """A line for each main loop of a product in 16 bits: what a trip holds."""
+    return [
+        f"| {k.operator} | {k.kernel} | {k.dtype} | {k.head or ''} | {k.target} | {row.loop} |"
+        for row in rows
+        if (k := row.key).operator in ("matmul", "attention") and k.dtype in ("f16", "bf16") and row.loop
+    ]
 
 
 def figure(row: Row) -> str:
@@ -355,6 +360,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="the operators' kernels as GPU code")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--loops", action="store_true")
     parser.add_argument("--sample", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="")
@@ -370,6 +376,9 @@ def main() -> int:
         for row in rows:
             if row.promise:
                 print(f'    "{row.key}": "{row.promise}",' + (f"  # {row.refusal}" if row.refusal else ""))
+        return 0
+    if options.loops:
+        print(*loops(rows), sep="\n")
         return 0
     wrong = broken(rows)
     for line in wrong:

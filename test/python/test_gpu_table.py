@@ -40,7 +40,8 @@ def test_what_falls_short_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gpu_table.EXCEPTIONS, str(key), "spills 4 private 8")
     assert broken([Row(key, spills=4), Row(key, spills=3, private=8)]) == []
     assert len(broken([Row(key, spills=5), Row(key, spills=4, registers=300), Row(key, refusal="no")])) == 3
-    assert covers("refused", "refused") and covers("refused", "spills 9") and not covers("spills 9", "refused")
+    assert covers("refused", "refused") and covers("refused", "") and not covers("spills 9", "refused")
+    assert not covers("refused", "spills 9")
 
 
 def test_the_page_lists_every_call() -> None:

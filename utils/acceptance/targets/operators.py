@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from acceptance import PYTHON, ROOT, TEGULAC, Points, need, pytest, run
+from acceptance import PYTHON, TEGULAC, Points, need, pytest, run
 
 point = Points()
 
@@ -71,9 +71,9 @@ def _() -> str:
     "operators.instructions", "main loops of bf16 products hold the copies, matrix loads and products of the schedule"
 )
 def _() -> str:
-    page = (ROOT / "docs/gpu-code.md").read_text(encoding="utf-8")
+    said = run(PYTHON, "utils/gpu_table.py", "--loops", "--only", "(attention_fwd|matmul_tiles) bf16", timeout=300)
     rows = re.findall(
-        r"^\| (\w+) \| (attention_fwd|matmul_tiles) \| bf16 \| (\d*) \| (sm_80|gfx942) \| (.*) \|$", page, re.M
+        r"^\| (\w+) \| (attention_fwd|matmul_tiles) \| bf16 \| (\d*) \| (sm_80|gfx942) \| (.*) \|$", said, re.M
     )
     need(len(rows) == 8, f"{len(rows)} main loops listed, expected 8")
     for operator, _, head, target, loop in rows:

@@ -29,9 +29,7 @@ def _() -> str:
 
 @point("simulator.nvidia", "each instruction of NVIDIA's machines against the PTX manual", cheap=False)
 def _() -> str:
-    return (
-        run(DEV / "bin/TegulaUnitTests", "--gtest_filter=Simulator*", "--gtest_brief=1").strip().splitlines()[-1]
-    )
+    return run(DEV / "bin/TegulaUnitTests", "--gtest_filter=Simulator*", "--gtest_brief=1").strip().splitlines()[-1]
 
 
 @point("simulator.kernel", "a kernel compiled from C++: result, bytes, planted faults, no false alarm", cheap=False)
